@@ -1,0 +1,1 @@
+"""The compiled core: kernels of the rule table, duals, tapes and their sweeps."""

@@ -1,0 +1,37 @@
+# The rule table as C functions, for the other modules of the core.
+
+cdef extern from "special.h":
+    ctypedef struct dts_scipy:
+        double (*psi)(double, int) noexcept nogil
+        double (*i0)(double, int) noexcept nogil
+        double (*i1)(double, int) noexcept nogil
+        double (*iv)(double, double, int) noexcept nogil
+        double (*jv)(double, double, int) noexcept nogil
+
+    dts_scipy dt_special
+
+cdef extern from "dualtape_rules.h":
+    enum:
+        DT_ADD, DT_SUB, DT_MUL, DT_DIV, DT_NEG, DT_POW, DT_HYPOT
+        DT_POS, DT_ABS, DT_FLOORDIV, DT_MOD, DT_FLOOR, DT_CEIL, DT_TRUNC, DT_ROUND
+        DT_ROWS
+        DT_CONSTANT
+        DT_NEEDS_SCIPY
+
+    unsigned int DT_FINGERPRINT
+
+    ctypedef struct dt_row:
+        const char *name
+        int arity
+        int flags
+        double (*value)(double x, double y, double z) noexcept nogil
+        void (*partials)(double x, double y, double z, double out, double *d) noexcept nogil
+        void (*second)(double x, double y, double z, double out, double *d, double *h) noexcept nogil
+
+    const dt_row dt_rows[]
+
+# The table, DT_ROWS rows long. It lies in this module alone: others read it through this pointer.
+cdef const dt_row *rows
+
+# Load SciPy's functions for the rows with the flag DT_NEEDS_SCIPY; costs a comparison once loaded.
+cdef int load_special() except -1

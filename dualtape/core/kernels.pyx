@@ -1,0 +1,134 @@
+"""The rule table as C functions."""
+
+import re
+
+from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
+
+from dualtape.rules.table import fingerprint
+
+__all__ = ["evaluate", "partials", "second"]
+
+if DT_FINGERPRINT != fingerprint():
+    raise ImportError(
+        "dualtape's compiled modules were built from another rule table; build again: "
+        "python setup.py build_ext --inplace, or pip install"
+    )
+
+rows = dt_rows
+
+cdef bint special_loaded = False
+
+
+cdef void *_capsule(dict table, str name, bytes signature) except NULL:
+    # SciPy's fused functions bear a prefix, __pyx_fuse_1psi, that differs between its versions;
+    # the capsule's name is the signature, and tells the float64 variant.
+    pattern = re.compile(r"(?:__pyx_fuse_[0-9_]+)?" + name)
+    for key, capsule in table.items():
+        if pattern.fullmatch(key) and PyCapsule_GetName(capsule) == signature:
+            return PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
+    raise ImportError(
+        f"scipy.special.cython_special has no {name} of signature {signature.decode()}; "
+        "dualtape needs SciPy 1.13 or newer"
+    )
+
+
+cdef int load_special() except -1:
+    global special_loaded
+    if special_loaded:
+        return 0
+    from scipy.special import cython_special
+
+    cdef dict table = cython_special.__pyx_capi__
+    cdef bytes unary = b"double (double, int __pyx_skip_dispatch)"
+    cdef bytes binary = b"double (double, double, int __pyx_skip_dispatch)"
+    dt_special.psi = <double (*)(double, int) noexcept nogil>_capsule(table, "psi", unary)
+    dt_special.i0 = <double (*)(double, int) noexcept nogil>_capsule(table, "i0", unary)
+    dt_special.i1 = <double (*)(double, int) noexcept nogil>_capsule(table, "i1", unary)
+    dt_special.iv = <double (*)(double, double, int) noexcept nogil>_capsule(table, "iv", binary)
+    dt_special.jv = <double (*)(double, double, int) noexcept nogil>_capsule(table, "jv", binary)
+    special_loaded = True
+    return 0
+
+
+cdef const dt_row *_row(Py_ssize_t index, tuple args, double *x) except NULL:
+    if not 0 <= index < DT_ROWS:
+        raise IndexError(f"no row {index}; the table has {DT_ROWS}")
+    cdef const dt_row *row = &rows[index]
+    if len(args) != row.arity:
+        raise TypeError(f"{row.name.decode()} takes {row.arity} arguments, not {len(args)}")
+    if row.flags & DT_NEEDS_SCIPY:
+        load_special()
+    cdef Py_ssize_t i
+    for i in range(3):
+        x[i] = args[i] if i < row.arity else 0.0
+    return row
+
+
+def evaluate(Py_ssize_t index, *args):
+    """The value of a row.
+
+    Parameters
+    ----------
+    index : int
+        The row's place in ``dualtape.rules.table.RULES``.
+    *args : float
+        Its arguments.
+
+    Returns
+    -------
+    float
+        The value by IEEE 754: NaN or inf where :mod:`math` would raise.
+
+    Examples
+    --------
+    >>> evaluate(0, 1.0, 2.0)
+    3.0
+    """
+    cdef double x[3]
+    cdef const dt_row *row = _row(index, args, x)
+    return row.value(x[0], x[1], x[2])
+
+
+def partials(Py_ssize_t index, *args):
+    """The first partial derivatives of a row; parameters as for `evaluate`.
+
+    Returns
+    -------
+    tuple of float
+        One for each argument.
+
+    Examples
+    --------
+    >>> partials(2, 3.0, 4.0)
+    (4.0, 3.0)
+    """
+    cdef double x[3]
+    cdef double d[3]
+    cdef const dt_row *row = _row(index, args, x)
+    row.partials(x[0], x[1], x[2], row.value(x[0], x[1], x[2]), d)
+    return tuple([d[i] for i in range(row.arity)])
+
+
+def second(Py_ssize_t index, *args):
+    """The second partial derivatives of a row; parameters as for `evaluate`.
+
+    Returns
+    -------
+    tuple of float
+        ``(xx,)``, ``(xx, xy, yy)`` or ``(xx, xy, xz, yy, yz, zz)``.
+
+    Examples
+    --------
+    >>> second(2, 3.0, 4.0)
+    (0.0, 1.0, 0.0)
+    """
+    cdef double x[3]
+    cdef double d[3]
+    cdef double h[6]
+    cdef const dt_row *row = _row(index, args, x)
+    row.second(x[0], x[1], x[2], row.value(x[0], x[1], x[2]), d, h)
+    if row.arity == 1:
+        return (h[0],)
+    if row.arity == 2:
+        return h[0], h[1], h[3]
+    return h[0], h[1], h[2], h[3], h[4], h[5]

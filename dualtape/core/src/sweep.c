@@ -1,0 +1,80 @@
+/* The reverse sweep: adjoints of every node that the output depends on. */
+#include "tape.h"
+
+/* [reverse]
+ * For each node out = row(x, y), from the last to the first,
+ *
+ *     bar(x) += bar(out) * d out / d x        bar(y) += bar(out) * d out / d y.
+ *
+ * A node whose adjoint is zero is skipped. The arithmetic rows are written out; every other row goes through its
+ * kernel, whose cost the indirect call does not change.
+ */
+#define CASE_UNARY(ROW, row) \
+    case 4 * ROW: { \
+        double x = dt_value_at(t, a); \
+        bar[a] += dt_times(w, row##_dx(x, out), strict); \
+        break; \
+    }
+
+#define CASE_BINARY(ROW, row) \
+    case 4 * ROW: { \
+        double x = dt_value_at(t, a), y = dt_value_at(t, b); \
+        bar[a] += dt_times(w, row##_dx(x, y, out), strict); \
+        bar[b] += dt_times(w, row##_dy(x, y, out), strict); \
+        break; \
+    } \
+    case 4 * ROW + DT_A_CONSTANT: { \
+        double x = t->constants[a], y = dt_value_at(t, b); \
+        bar[b] += dt_times(w, row##_dy(x, y, out), strict); \
+        break; \
+    } \
+    case 4 * ROW + DT_B_CONSTANT: { \
+        double x = dt_value_at(t, a), y = t->constants[b]; \
+        bar[a] += dt_times(w, row##_dx(x, y, out), strict); \
+        break; \
+    }
+
+static void general(const dt_tape *t, const dt_row *rows, double *bar, uint32_t i, uint32_t op, uint32_t a, uint32_t b,
+                    double out, double w, int strict) {
+    const dt_row *row = &rows[op >> 2];
+    if (row->flags & DT_CONSTANT) return;
+    double d[3], x, y = 0.0, z = 0.0;
+    uint32_t c = 0;
+    x = (op & DT_A_CONSTANT) ? t->constants[a] : dt_value_at(t, a);
+    if (row->arity > 1) y = (op & DT_B_CONSTANT) ? t->constants[b] : dt_value_at(t, b);
+    if (row->arity > 2) {
+        c = t->blocks[(i - 1) >> DT_BLOCK_BITS]->a[(i - 1) & DT_MASK];
+        z = dt_value_at(t, c);
+    }
+    row->partials(x, y, z, out, d);
+    if (!(op & DT_A_CONSTANT)) bar[a] += dt_times(w, d[0], strict);
+    if (row->arity > 1 && !(op & DT_B_CONSTANT)) bar[b] += dt_times(w, d[1], strict);
+    if (row->arity > 2) bar[c] += dt_times(w, d[2], strict);
+}
+
+void dt_sweep_reverse(const dt_tape *t, const dt_row *rows, double *bar, uint32_t from, uint32_t to, int strict) {
+    uint32_t i = from;
+    while (i > to) {
+        uint32_t start = (i - 1) & ~(uint32_t)DT_MASK;
+        const dt_block *block = t->blocks[start >> DT_BLOCK_BITS];
+        if (start < to) start = to;
+        while (i > start) {
+            i--;
+            double w = bar[i];
+            if (w == 0.0 && !strict) continue;
+            uint32_t k = i & DT_MASK, op = block->op[k], a = block->a[k], b = block->b[k];
+            double out = block->value[k];
+            (void)out;
+            switch (op) {
+                CASE_BINARY(DT_ADD, dt_add)
+                CASE_BINARY(DT_SUB, dt_sub)
+                CASE_BINARY(DT_MUL, dt_mul)
+                CASE_BINARY(DT_DIV, dt_div)
+                CASE_UNARY(DT_NEG, dt_neg)
+                default:
+                    if (op < DT_INPUT) general(t, rows, bar, i, op, a, b, out, w, strict);
+            }
+        }
+    }
+}
+/* [/reverse] */

@@ -1,0 +1,485 @@
+"""Sweeps over recorded programs: adjoints, and adjoints' tangents."""
+
+import numpy as np
+
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.ref cimport PyObject
+from libc.math cimport NAN
+from libc.stdint cimport uint32_t
+
+from dualtape.core.kernels cimport DT_CONSTANT, dt_row, rows
+from dualtape.core.tape cimport (
+    BoxedVar, Tape, Var, DT_A_CONSTANT, DT_B_CONSTANT, DT_BLOCK_BITS, DT_BOXED, DT_INPUT, DT_MASK, DT_STATE_CLOSED,
+    DT_STATE_OPEN, dt_block, dt_tape, dt_value_at,
+)
+from dualtape.core.pool cimport give_scratch, give_tape, take_scratch, take_tape
+from dualtape.core.levels cimport enter, is_live, leave
+from dualtape.core.traced cimport Traced, as_number, has_complex_core, partial
+
+from dualtape.core.strict import is_strict
+from dualtape.errors import InputError, escaped, not_scalar
+
+cdef extern from "tape.h" nogil:
+    void dt_sweep_reverse(const dt_tape *t, const dt_row *rows, double *bar, uint32_t start, uint32_t stop, int strict)
+    void dt_sweep_tangent(const dt_tape *t, const dt_row *rows, double *dot, uint32_t start, uint32_t stop, int lanes,
+                          int strict)
+    void dt_sweep_second(const dt_tape *t, const dt_row *rows, double *bar, const double *dot, double *bardot,
+                         uint32_t start, uint32_t stop, int lanes, int strict)
+
+# Nodes that a sweep passes without the GIL before it looks for Ctrl-C: some milliseconds.
+cdef uint32_t CHUNK = 1 << 19
+# Below this many nodes a sweep takes less time than giving the GIL away.
+cdef uint32_t SHORT = 1 << 13
+
+
+# --- native sweeps ---------------------------------------------------------------------------------------------------
+
+cdef int begin(Tape tape) except -1:
+    """Keep a tape's memory in place, and its recording stopped, while a sweep runs without the GIL."""
+    if tape.sweeping == 0:
+        tape.state_before = tape.t.state
+        tape.limit_before = tape.t.limit
+        tape.freeze()
+    tape.sweeping += 1
+    return 0
+
+
+cdef void end(Tape tape) noexcept:
+    """The counterpart of `begin`; the last of several sweeps at once opens the tape again."""
+    tape.sweeping -= 1
+    if tape.sweeping == 0 and tape.state_before == DT_STATE_OPEN:
+        tape.t.state = tape.state_before
+        tape.t.limit = tape.limit_before
+
+
+cdef int sweep_reverse(Tape tape, double *bar, uint32_t size) except -1:
+    """All adjoints of the nodes below `size`, in pieces between which Ctrl-C is looked for."""
+    cdef int strict = is_strict()
+    cdef uint32_t i = size, stop
+    if size <= SHORT:
+        dt_sweep_reverse(&tape.t, rows, bar, size, 0, strict)
+        return 0
+    begin(tape)
+    try:
+        while i > 0:
+            stop = i - CHUNK if i > CHUNK else 0
+            with nogil:
+                dt_sweep_reverse(&tape.t, rows, bar, i, stop, strict)
+            i = stop
+            PyErr_CheckSignals()
+    finally:
+        end(tape)
+    return 0
+
+
+cdef int sweep_tangent(Tape tape, double *dot, uint32_t size, int lanes) except -1:
+    """All tangents of the nodes below `size`."""
+    cdef int strict = is_strict()
+    cdef uint32_t i = 0, stop
+    begin(tape)
+    try:
+        while i < size:
+            stop = i + CHUNK if size - i > CHUNK else size
+            with nogil:
+                dt_sweep_tangent(&tape.t, rows, dot, i, stop, lanes, strict)
+            i = stop
+            PyErr_CheckSignals()
+    finally:
+        end(tape)
+    return 0
+
+
+cdef int sweep_second(Tape tape, double *bar, double *dot, double *bardot, uint32_t size, int lanes) except -1:
+    """Tangents forwards, then adjoints and their tangents backwards."""
+    cdef int strict = is_strict()
+    cdef uint32_t i = size, stop
+    sweep_tangent(tape, dot, size, lanes)
+    begin(tape)
+    try:
+        while i > 0:
+            stop = i - CHUNK if i > CHUNK else 0
+            with nogil:
+                dt_sweep_second(&tape.t, rows, bar, dot, bardot, i, stop, lanes, strict)
+            i = stop
+            PyErr_CheckSignals()
+    finally:
+        end(tape)
+    return 0
+
+
+# --- sweeps over objects ---------------------------------------------------------------------------------------------
+
+cdef object conjugate(object x):
+    return x.conjugate() if has_complex_core(x) else x
+
+
+cdef int add_to(list bars, long index, object primal, object bar) except -1:
+    """Accumulate an adjoint. That of a real number is real: f of a real x sees only the real part."""
+    if bar is None:
+        return 0
+    if has_complex_core(bar) and not has_complex_core(primal):
+        bar = bar.real
+    bars[index] = bar if bars[index] is None else bars[index] + bar
+    return 0
+
+
+cdef bint is_plain_zero(object x):
+    """A zero that no level's perturbation hides behind."""
+    return (type(x) is float or type(x) is int or type(x) is complex) and x == 0
+
+
+cdef object times(object bar, object slope):
+    """A product of the chain rule; None where a factor is exactly zero, unless IEEE is asked for."""
+    if (is_plain_zero(bar) or is_plain_zero(slope)) and not is_strict():
+        return None
+    return bar * slope
+
+
+cdef int sweep_native_node(Tape tape, list bars, uint32_t i, uint32_t op, uint32_t a, uint32_t b, object bar) except -1:
+    """One node whose operands are floats, with an adjoint of any kind."""
+    cdef const dt_row *row = &rows[op >> 2]
+    cdef uint32_t index[3]
+    cdef bint active[3]
+    cdef int k
+    cdef double x
+    if row.flags & DT_CONSTANT:
+        return 0
+    index[0] = a
+    index[1] = b
+    active[0] = not op & DT_A_CONSTANT
+    active[1] = not op & DT_B_CONSTANT
+    active[2] = True
+    if row.arity == 3:
+        index[2] = tape.t.blocks[(i - 1) >> DT_BLOCK_BITS].a[(i - 1) & DT_MASK]
+    primals = []
+    for k in range(row.arity):
+        x = dt_value_at(&tape.t, index[k]) if active[k] else tape.t.constants[index[k]]
+        primals.append(x)
+    args = tuple(primals)
+    out = dt_value_at(&tape.t, i)
+    for k in range(row.arity):
+        if active[k]:
+            add_to(bars, index[k], args[k], times(bar, partial(op >> 2, k, args, out)))
+    return 0
+
+
+cdef int sweep_boxed_node(Tape tape, list bars, uint32_t place, object bar) except -1:
+    """One node of objects: a row of the table, or a function of its own that pulls the adjoint back."""
+    cdef int k, row
+    entry = tape.records[place]
+    row = entry[0]
+    indices = entry[1]
+    primals = entry[2]
+    if row < 0:
+        contributions = entry[3](bar)
+        for k in range(len(indices)):
+            if indices[k] >= 0:
+                add_to(bars, indices[k], primals[k], contributions[k])
+        return 0
+    for k in range(len(indices)):
+        if indices[k] >= 0:
+            add_to(bars, indices[k], primals[k], times(bar, conjugate(partial(row, k, primals, entry[3]))))
+    return 0
+
+
+cdef list sweep_objects(Tape tape, list outputs, list cotangents):
+    """All adjoints as Python objects, None for zero."""
+    cdef uint32_t i, op, size = 0
+    cdef dt_block *block
+    cdef bint strict = is_strict()
+    for out in outputs:
+        size = max(size, (<Var>out).index + 1)
+    cdef list bars = [None] * size
+    for out, cotangent in zip(outputs, cotangents):
+        add_to(bars, (<Var>out).index, out.value, cotangent)
+    begin(tape)
+    try:
+        i = size
+        while i > 0:
+            i -= 1
+            if i & 0xFFF == 0:
+                PyErr_CheckSignals()
+            bar = bars[i]
+            if bar is None or (is_plain_zero(bar) and not strict):
+                continue
+            block = tape.t.blocks[i >> DT_BLOCK_BITS]
+            op = block.op[i & DT_MASK]
+            if op == DT_BOXED:
+                sweep_boxed_node(tape, bars, block.a[i & DT_MASK], bar)
+            elif op < DT_INPUT:
+                sweep_native_node(tape, bars, i, op, block.a[i & DT_MASK], block.b[i & DT_MASK], bar)
+    finally:
+        end(tape)
+    return bars
+
+
+# --- what operators call ---------------------------------------------------------------------------------------------
+
+def adjoints(Tape tape, list outputs, list cotangents, count):
+    """Adjoints of the first nodes of a tape.
+
+    Parameters
+    ----------
+    tape : Tape
+    outputs : list of Var
+        Results on the tape.
+    cotangents : list of number
+        One for each output.
+    count : int
+        Of how many nodes, from the first on.
+
+    Returns
+    -------
+    list
+        Floats, or objects where the tape or a cotangent holds any; zero where nothing depends on the node.
+    """
+    cdef uint32_t size = 0, i, wanted = count
+    cdef double *bar
+    cdef bint native = not tape.boxed
+    if tape.t.state == DT_STATE_CLOSED:
+        raise escaped()
+    for out, cotangent in zip(outputs, cotangents):
+        size = max(size, (<Var>out).index + 1)
+        native = native and (type(cotangent) is float or type(cotangent) is int)
+    if not native:
+        bars = sweep_objects(tape, outputs, cotangents)[:wanted]
+        return [0.0 if x is None else x for x in bars] + [0.0] * (wanted - len(bars))
+    bar = take_scratch(tape, max(size, wanted))
+    try:
+        for out, cotangent in zip(outputs, cotangents):
+            bar[(<Var>out).index] += <double>cotangent
+        sweep_reverse(tape, bar, size)
+        return [bar[i] for i in range(wanted)]
+    finally:
+        give_scratch(bar)
+
+
+cdef object own_output(Tape tape, object out):
+    """What a function returned, as a Var of this tape or as a number that is constant to it."""
+    if isinstance(out, Var):
+        if (<Var>out).owner == <PyObject *>tape:
+            return out
+        if (<Tape>(<Var>out).owner).t.state == DT_STATE_CLOSED:
+            raise escaped()
+    if isinstance(out, Traced):
+        if not is_live((<Traced>out).level):
+            return own_output(tape, out.value)
+        if (<Traced>out).level > tape.level:
+            raise escaped()
+        return out
+    number = as_number(out)
+    if number is None or isinstance(out, (bool, np.bool_)):
+        return None
+    if number is not out and isinstance(number, Traced):
+        return own_output(tape, number)
+    if isinstance(getattr(number, "nominal_value", None), Traced):
+        raise InputError("the function returned a number with an uncertainty around a traced value. Put the traced "
+                         "value on the left of the operator (x * u, not u * x), or differentiate with respect to it")
+    return number
+
+
+cdef double *doubles(object array) except? NULL:
+    """The memory of a contiguous float64 array, which the caller keeps alive."""
+    cdef size_t address = array.ctypes.data
+    return <double *>address
+
+
+cdef class Recording:
+    """One reverse-mode differentiation: its tape from the first variable to the last sweep.
+
+    It alone holds the tape, so that at the end a look at the reference count tells whether a Var escaped.
+    """
+    cdef Tape tape
+    cdef unsigned long long before
+    cdef bint ends
+
+    def __cinit__(self):
+        self.tape = take_tape()
+        self.ends = True
+
+    def __dealloc__(self):
+        if self.tape is not None:
+            self.close()
+
+    def __enter__(self):
+        self.before = enter(self.tape.level)
+        return self
+
+    def __exit__(self, exception, *details):
+        leave(self.before)
+        if self.ends or exception is not None:
+            self.close()
+
+    def lasting(self):
+        """The recording, to be used in a `with` statement that it outlives unless the body raises."""
+        self.ends = False
+        return self
+
+    @property
+    def level(self):
+        """The level of the differentiation."""
+        return self.tape.level
+
+    @property
+    def boxed(self):
+        """Whether a number on the tape is a Python object."""
+        return self.tape.boxed
+
+    def variable(self, x):
+        """A new independent variable; the first has index 0."""
+        return self.tape.variable(x)
+
+    def freeze(self):
+        """Record nothing more."""
+        self.tape.freeze()
+
+    def output(self, out):
+        """`out` as a Var of this recording or a number that does not depend on it; None where it is no number."""
+        return own_output(self.tape, out)
+
+    def owns(self, x):
+        """Whether `x` is a Var of this recording."""
+        return isinstance(x, Var) and (<Var>x).owner == <PyObject *>self.tape
+
+    def adjoints(self, outputs, cotangents, count):
+        """Adjoints of the first `count` variables: see `adjoints`."""
+        return adjoints(self.tape, outputs, cotangents, count)
+
+    def second(self, Var output, directions):
+        """Hessian-vector products by tangent over adjoint.
+
+        Parameters
+        ----------
+        output : Var
+        directions : ndarray of float64, shape (k, n)
+            Directions in the space of the first n variables.
+
+        Returns
+        -------
+        gradient : ndarray, shape (n,)
+        products : ndarray, shape (k, n)
+        """
+        cdef uint32_t size = output.index + 1, n = directions.shape[1], k = directions.shape[0], i
+        cdef uint32_t first = 0
+        cdef int lanes, l, used
+        cdef double *bar = NULL
+        cdef double *dot = NULL
+        cdef double *bardot = NULL
+        inputs = np.ascontiguousarray(directions, dtype=np.float64)
+        gradient = np.zeros(n)
+        products = np.zeros((k, n))
+        cdef double *v = doubles(inputs)
+        cdef double *g = doubles(gradient)
+        cdef double *h = doubles(products)
+        cdef uint32_t reach = min(n, size)
+        while first < k:
+            lanes = 4 if k - first > 1 else 1
+            used = min(lanes, k - first)
+            try:
+                bar = take_scratch(self.tape, max(size, n))
+                dot = take_scratch(self.tape, <size_t>max(size, n) * lanes)
+                bardot = take_scratch(self.tape, <size_t>max(size, n) * lanes)
+                for i in range(n):
+                    for l in range(used):
+                        dot[<size_t>i * lanes + l] = v[<size_t>(first + l) * n + i]
+                bar[output.index] = 1.0
+                sweep_second(self.tape, bar, dot, bardot, size, lanes)
+                for i in range(reach):
+                    g[i] = bar[i]
+                    for l in range(used):
+                        h[<size_t>(first + l) * n + i] = bardot[<size_t>i * lanes + l]
+            finally:
+                give_scratch(bar)
+                give_scratch(dot)
+                give_scratch(bardot)
+                bar = dot = bardot = NULL
+            first += used
+        return gradient, products
+
+    def tangents(self, outputs, directions):
+        """Jacobian-vector products by forward sweeps over the recording.
+
+        Parameters
+        ----------
+        outputs : list of Var
+        directions : ndarray of float64, shape (k, n)
+            Directions in the space of the first n variables.
+
+        Returns
+        -------
+        ndarray, shape (k, len(outputs))
+        """
+        cdef uint32_t size = 0, n = directions.shape[1], k = directions.shape[0], i, m = len(outputs)
+        cdef uint32_t first = 0
+        cdef int lanes, l, used
+        cdef double *dot
+        for out in outputs:
+            size = max(size, (<Var>out).index + 1)
+        inputs = np.ascontiguousarray(directions, dtype=np.float64)
+        products = np.zeros((k, m))
+        cdef double *v = doubles(inputs)
+        cdef double *r = doubles(products)
+        while first < k:
+            lanes = 4 if k - first > 1 else 1
+            used = min(lanes, k - first)
+            dot = take_scratch(self.tape, <size_t>max(size, n) * lanes)
+            try:
+                for i in range(n):
+                    for l in range(used):
+                        dot[<size_t>i * lanes + l] = v[<size_t>(first + l) * n + i]
+                sweep_tangent(self.tape, dot, size, lanes)
+                for i in range(m):
+                    for l in range(used):
+                        r[<size_t>(first + l) * m + i] = dot[<size_t>(<Var>outputs[i]).index * lanes + l]
+            finally:
+                give_scratch(dot)
+            first += used
+        return products
+
+    def close(self):
+        """End the differentiation: Vars that escaped raise when they are used."""
+        cdef Tape tape = self.tape
+        self.tape = None
+        if tape is not None:
+            give_tape(tape, 1)
+
+
+def value_and_gradient_of_float(f, double x):
+    """`f` and its derivative at one float, by reverse mode: the shortest way from call to result.
+
+    Returns
+    -------
+    value, gradient
+    """
+    cdef double small[64]
+    cdef double *bar = small
+    cdef uint32_t i, size
+    cdef Tape tape = take_tape()
+    cdef unsigned long long before = enter(tape.level)
+    cdef Var result
+    try:
+        out = f(tape.variable(x))
+        if type(out) is not Var or (<Var>out).owner != <PyObject *>tape or tape.boxed:
+            kind = type(out)
+            out = own_output(tape, out)
+            if out is None or has_complex_core(out):
+                raise not_scalar(kind)
+            if not isinstance(out, Var) or (<Var>out).owner != <PyObject *>tape:
+                return out, 0.0
+            return out.value, adjoints(tape, [out], [1.0], 1)[0]
+        result = <Var>out
+        size = result.index + 1
+        if size > 64:
+            bar = take_scratch(tape, size)
+        else:
+            for i in range(size):
+                bar[i] = 0.0
+        bar[result.index] = 1.0
+        sweep_reverse(tape, bar, size)
+        return result.primal, bar[0]
+    finally:
+        if bar != small:
+            give_scratch(bar)
+        out = result = None
+        leave(before)
+        give_tape(tape, 1)

@@ -1,0 +1,577 @@
+# cython: c_api_binop_methods=True
+"""Reverse mode's numbers: Tape, the recorded program, and Var, the handle of one scalar on it."""
+
+import numbers
+
+import numpy as np
+
+from cpython.float cimport PyFloat_AS_DOUBLE
+from cpython.object cimport PyTypeObject, destructor
+from cpython.ref cimport PyObject, Py_INCREF, Py_XDECREF
+from libc.math cimport NAN, isfinite
+
+from dualtape.core.kernels cimport (
+    DT_ABS, DT_ADD, DT_CEIL, DT_CONSTANT, DT_DIV, DT_FLOOR, DT_FLOORDIV, DT_MUL, DT_NEG, DT_POW, DT_ROUND, DT_SUB,
+    DT_TRUNC, dt_row, rows,
+)
+from dualtape.core.levels cimport new_level
+from dualtape.core.traced cimport (
+    Traced, apply, as_number, binary, compare, compare_doubles, innermost, power, require_special,
+)
+
+from dualtape.core.traced import conjugate_of, imaginary_part, real_part, unhashable
+from dualtape.errors import InputError, escaped, no_memory, tape_full
+
+cdef extern from *:
+    """
+    /* Vars are born and die once for each operation of the program: they are kept for reuse, type and all, so that
+     * a new one costs a few stores. The GIL guards the list. */
+    enum { DT_KEPT_VARS = 512 };
+    static PyObject *dt_kept_vars[DT_KEPT_VARS];
+    static int dt_n_kept_vars = 0;
+
+    static inline void *dt_take_var(PyTypeObject *type) {
+        PyObject *o;
+        if (dt_n_kept_vars > 0) {
+            o = dt_kept_vars[--dt_n_kept_vars];
+            Py_SET_REFCNT(o, 1);
+            return o;
+        }
+        o = (PyObject *)PyObject_Malloc(type->tp_basicsize);
+        if (!o) return PyErr_NoMemory();
+        return PyObject_Init(o, type);
+    }
+
+    static inline void dt_give_var(PyObject *o) {
+        if (dt_n_kept_vars < DT_KEPT_VARS)
+            dt_kept_vars[dt_n_kept_vars++] = o;
+        else
+            PyObject_Free(o);
+    }
+    """
+    Var dt_take_var(PyTypeObject *type)
+    void dt_give_var(PyObject *o) noexcept
+
+cdef extern from "arithmetic.h" nogil:
+    double dt_arithmetic(int row, double x, double y)
+
+# Integers up to here are floats exactly; comparisons with larger ones are Python's.
+cdef long long EXACT = 1LL << 53
+
+
+# --- recording -------------------------------------------------------------------------------------------------------
+
+cdef int refuse(Tape tape, int code) except -1:
+    """Raise for a node that could not be recorded."""
+    if code == DT_CLOSED:
+        raise escaped()
+    if code == DT_FULL:
+        raise tape_full(tape.t.size)
+    raise no_memory(tape.t.size, tape.held(), (1 << DT_BLOCK_BITS) * 18)
+
+
+cdef inline Var handle(PyObject *tape, uint32_t index, double primal):
+    cdef Var out = dt_take_var(<PyTypeObject *>Var)
+    Py_INCREF(<object>tape)
+    out.owner = tape
+    out.level = (<Tape>tape).level
+    out.primal = primal
+    out.index = index
+    return out
+
+
+cdef inline Var record(PyObject *tape, uint32_t op, uint32_t a, uint32_t b, double value):
+    cdef int code = dt_room(&(<Tape>tape).t)
+    if code != DT_OK:
+        refuse(<Tape>tape, code)
+    return handle(tape, dt_append(&(<Tape>tape).t, op, a, b, value), value)
+
+
+cdef inline uint32_t constant(PyObject *tape, double c) except? 0xFFFFFFFF:
+    """The place of a constant in the tape's pool."""
+    cdef uint32_t place = 0
+    cdef int code = dt_room(&(<Tape>tape).t)
+    if code == DT_OK:
+        code = dt_constant(&(<Tape>tape).t, c, &place)
+    if code != DT_OK:
+        refuse(<Tape>tape, code)
+    return place
+
+
+cdef inline Var record_right(Var x, uint32_t row, double c, double value):
+    """row(x, c) with a constant on the right."""
+    return record(x.owner, 4 * row + DT_B_CONSTANT, x.index, constant(x.owner, c), value)
+
+
+cdef inline Var record_left(double c, uint32_t row, Var y, double value):
+    """row(c, y) with a constant on the left."""
+    return record(y.owner, 4 * row + DT_A_CONSTANT, constant(y.owner, c), y.index, value)
+
+
+cdef int guard(Var x, uint32_t op, uint32_t b, double value) except -1:
+    """Record a decision: the condition under which a replay is valid."""
+    cdef int code = dt_room(&(<Tape>x.owner).t)
+    if code != DT_OK:
+        refuse(<Tape>x.owner, code)
+    dt_append(&(<Tape>x.owner).t, op, x.index, b, value)
+    return 0
+
+
+cdef inline object arithmetic(object a, object b, const uint32_t row):
+    """One of + - * /, inlined for each. A zero divisor goes the slow way, which raises."""
+    cdef double x, y
+    if type(a) is Var:
+        x = (<Var>a).primal
+        if type(b) is Var:
+            y = (<Var>b).primal
+            if (<Var>a).owner == (<Var>b).owner and (row != DT_DIV or y != 0.0):
+                return record((<Var>a).owner, 4 * row, (<Var>a).index, (<Var>b).index, dt_arithmetic(row, x, y))
+        elif type(b) is float:
+            y = PyFloat_AS_DOUBLE(b)
+            if row != DT_DIV or y != 0.0:
+                return record_right(<Var>a, row, y, dt_arithmetic(row, x, y))
+    elif type(a) is float and type(b) is Var:
+        y = (<Var>b).primal
+        if row != DT_DIV or y != 0.0:
+            x = PyFloat_AS_DOUBLE(a)
+            return record_left(x, row, <Var>b, dt_arithmetic(row, x, y))
+    return slow(row, a, b)
+
+
+cdef object slow(int row, object a, object b):
+    """An operator whose operands are not two Vars of one tape or a Var and a float: ints first, then anything."""
+    cdef double c
+    if type(a) is Var and type(b) is int:
+        c = b
+        if row != DT_DIV or c != 0.0:
+            return record_right(<Var>a, row, c, rows[row].value((<Var>a).primal, c, 0.0))
+    elif type(b) is Var and type(a) is int:
+        if row != DT_DIV or (<Var>b).primal != 0.0:
+            c = a
+            return record_left(c, row, <Var>b, rows[row].value(c, (<Var>b).primal, 0.0))
+    return binary(row, a, b)
+
+
+cdef object call_unary(int row, Var x):
+    """A row of one argument at a native Var."""
+    if type(x) is not Var:
+        return apply(row, (x,))
+    require_special(row)
+    cdef double value = rows[row].value(x.primal, 0.0, 0.0)
+    if rows[row].flags & DT_CONSTANT:
+        guard(x, 4 * row, 0, value)
+        return value
+    return record(x.owner, 4 * row, x.index, 0, value)
+
+
+cdef object native_operand(object x):
+    """`x` as an operand of a native node: the Var, or the float that a plain real number is; None if it is neither."""
+    if type(x) is Var or type(x) is float:
+        return x
+    if type(x) is int:
+        return float(x)
+    if isinstance(x, numbers.Rational) and not isinstance(x, Traced):
+        return float(x)
+    return None
+
+
+cdef class Tape:
+    """A recorded program: the operations done on its variables, in order of execution.
+
+    ``dt.gradient`` and its kin make, use and close tapes by themselves; a Tape of one's own serves programs that
+    record in pieces. There is no active tape: an operation is recorded on the tape of its operands.
+
+    Attributes
+    ----------
+    level : int
+        The level of the differentiation, odd for tapes.
+    nbytes : int
+        Bytes that the recorded nodes and constants take.
+
+    Examples
+    --------
+    >>> import dualtape as dt
+    >>> tape = dt.Tape()
+    >>> x = tape.variable(3.0)
+    >>> y = x * x + 1.0
+    >>> tape.gradient(y, [x])
+    [6.0]
+    >>> len(tape)
+    3
+    >>> tape.close()
+    """
+
+    def __cinit__(self):
+        dt_tape_init(&self.t)
+        self.level = new_level(False)
+
+    def __dealloc__(self):
+        dt_tape_close(&self.t)
+
+    def __len__(self):
+        return self.t.size
+
+    def __repr__(self):
+        state = ("open", "frozen", "closed")[self.t.state]
+        return f"<Tape: {self.t.size} operations, {state}>"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def __reduce__(self):
+        raise TypeError("a Tape belongs to this process and cannot be pickled; pickle the function and its inputs")
+
+    @property
+    def nbytes(self):
+        return dt_tape_bytes(&self.t)
+
+    def variable(self, x):
+        """A new independent variable.
+
+        Parameters
+        ----------
+        x : number
+            Its value: an int or a float becomes a native Var; any other number (a Fraction, a complex, a value of
+            another differentiation) keeps its kind.
+
+        Returns
+        -------
+        Var
+        """
+        if type(x) is float or type(x) is int:
+            return record(<PyObject *>self, DT_INPUT, 0, 0, x)
+        number = as_number(x)
+        if number is None or isinstance(x, (bool, np.bool_)):
+            raise InputError(f"a variable must be a number, not {type(x).__name__!r}")
+        if type(number) is float or type(number) is int:
+            return record(<PyObject *>self, DT_INPUT, 0, 0, number)
+        return self.box(DT_INPUT, 0, number)
+
+    cdef size_t held(self) noexcept:
+        """Bytes that the tape holds, whole blocks counted."""
+        return dt_tape_held(&self.t)
+
+    cdef void rest(self) noexcept:
+        """Forget the program, keep the first block."""
+        self.records = None
+        self.boxed = False
+        dt_tape_rest(&self.t)
+
+    cdef void wake(self) noexcept:
+        """Open again after a rest, at a new level."""
+        dt_tape_rewind(&self.t)
+        self.level = new_level(False)
+
+    cdef Var box(self, uint32_t op, uint32_t place, object value):
+        """A node with a Python object as its primal."""
+        cdef uint32_t index = record(<PyObject *>self, op, place, 0, NAN).index
+        cdef BoxedVar out = BoxedVar.__new__(BoxedVar)
+        Py_INCREF(self)
+        out.owner = <PyObject *>self
+        out.level = self.level
+        out.primal = NAN
+        out.index = index
+        out.boxed = value
+        self.boxed = True
+        return out
+
+    def append(self, entry, value):
+        """Record a boxed node: what the sweep needs of it, and its primal.
+
+        Parameters
+        ----------
+        entry : tuple
+            ``(row, indices, primals, value)`` for a row of the table, an index being -1 for a constant; or
+            ``(-1, indices, primals, pull)`` with ``pull(bar)`` giving the contributions to each operand.
+        value : object
+            The primal.
+
+        Returns
+        -------
+        Var
+        """
+        if self.t.state != DT_STATE_OPEN:
+            raise escaped()
+        if self.records is None:
+            self.records = []
+        self.records.append(entry)
+        self.boxed = True
+        if type(value) is float:
+            return record(<PyObject *>self, DT_BOXED, len(self.records) - 1, 0, value)
+        return self.box(DT_BOXED, len(self.records) - 1, value)
+
+    def gradient(self, output, inputs):
+        """The gradient of a recorded result.
+
+        Parameters
+        ----------
+        output : Var or number
+            The result, on this tape; a plain number depends on nothing.
+        inputs : sequence of Var
+            The variables, on this tape.
+
+        Returns
+        -------
+        list
+            The derivative of `output` with respect to each of `inputs`.
+        """
+        from dualtape.core.sweep import adjoints  # above this module
+
+        if not isinstance(output, Traced) and as_number(output) is not None:
+            return [0.0 for _ in inputs]
+        for x in (output, *inputs):
+            if not isinstance(x, Var) or (<Var>x).owner != <PyObject *>self:
+                raise InputError(f"{x!r} is no variable of this tape")
+        bars = adjoints(self, [output], [1.0], max([1 + (<Var>x).index for x in inputs], default=0))
+        return [bars[(<Var>x).index] for x in inputs]
+
+    def freeze(self):
+        """Record nothing more, but stay ready for sweeps."""
+        dt_tape_freeze(&self.t)
+
+    def close(self):
+        """Forget the program. Using a Var of this tape raises EscapedTracerError from here on."""
+        if self.sweeping:
+            raise RuntimeError("the tape is being swept in another thread; close it afterwards")
+        self.records = None
+        self.boxed = False
+        dt_tape_close(&self.t)
+
+
+def live():
+    """What is alive, for tests of leaks.
+
+    Returns
+    -------
+    tapes, nodes : int
+        Tapes that are open or frozen, and the operations recorded on them.
+    """
+    return dt_live.open_tapes, dt_open_nodes()
+
+
+cdef int64_t release_blocks() noexcept:
+    """Free the blocks kept for reuse; gives their bytes."""
+    cdef int64_t held = dt_live.pooled_bytes
+    dt_pool_release()
+    return held
+
+
+cdef class Var(Traced):
+    """Handle of one scalar on a tape, with its primal.
+
+    Vars come from :meth:`Tape.variable` and from arithmetic with other Vars; they behave as Python floats.
+
+    Attributes
+    ----------
+    value : float
+        The primal.
+
+    Notes
+    -----
+    A Var keeps its tape's object alive, not the recorded program: using a Var after its differentiation has ended
+    raises EscapedTracerError. Several threads may record on one tape; the order of their nodes is that of execution.
+    """
+
+    def __init__(self, *args, **kwargs):
+        raise TypeError("a Var lives on a tape: make one with dt.Tape().variable(2.0), or call dt.gradient(f, 2.0)")
+
+    def __dealloc__(self):
+        Py_XDECREF(self.owner)
+
+    @property
+    def value(self):
+        return self.primal
+
+    @property
+    def tape(self):
+        """The tape that the value lies on."""
+        return <Tape>self.owner
+
+    def __repr__(self):
+        return f"Var({self.value!r})"
+
+    def __add__(a, b):
+        return arithmetic(a, b, DT_ADD)
+
+    def __sub__(a, b):
+        return arithmetic(a, b, DT_SUB)
+
+    def __mul__(a, b):
+        return arithmetic(a, b, DT_MUL)
+
+    def __truediv__(a, b):
+        return arithmetic(a, b, DT_DIV)
+
+    def __pow__(a, b, modulus):
+        cdef double c, value
+        if type(a) is Var and (type(b) is int or type(b) is float) and modulus is None:
+            c = b
+            value = rows[DT_POW].value((<Var>a).primal, c, 0.0)
+            if isfinite(value):  # zero, complex and overflow go the slow way
+                return record_right(<Var>a, DT_POW, c, value)
+        if modulus is not None:
+            raise TypeError("pow() with a modulus needs integers; a traced value is a real number")
+        return power(a, b)
+
+    def __neg__(self):
+        if type(self) is Var:
+            return record(self.owner, 4 * DT_NEG, self.index, 0, -self.primal)
+        return apply(DT_NEG, (self,))
+
+    def __abs__(self):
+        return call_unary(DT_ABS, self)
+
+    def __hash__(self):
+        raise unhashable()
+
+    def __richcmp__(a, b, int op):
+        cdef bint outcome
+        cdef double c
+        if type(a) is Var:
+            if type(b) is Var:
+                if (<Var>a).owner == (<Var>b).owner:
+                    outcome = compare_doubles((<Var>a).primal, (<Var>b).primal, op)
+                    guard(<Var>a, DT_COMPARE + 4 * op, (<Var>b).index, outcome)
+                    return outcome
+            elif type(b) is float or (type(b) is int and -EXACT <= b <= EXACT):
+                c = b
+                outcome = compare_doubles((<Var>a).primal, c, op)
+                guard(<Var>a, DT_COMPARE + 4 * op + DT_B_CONSTANT, constant((<Var>a).owner, c), outcome)
+                return outcome
+        return compare(a, b, op)
+
+    def __bool__(self):
+        if type(self) is not Var:
+            return bool(self.value)
+        cdef bint outcome = self.primal != 0.0
+        guard(self, DT_COMPARE + 4 * 3 + DT_B_CONSTANT, constant(self.owner, 0.0), outcome)  # 3: Py_NE
+        return outcome
+
+    def __int__(self):
+        return int(self._plain(DT_TRUNC))
+
+    def __trunc__(self):
+        return int(self._plain(DT_TRUNC))
+
+    def __floor__(self):
+        return int(self._plain(DT_FLOOR))
+
+    def __ceil__(self):
+        return int(self._plain(DT_CEIL))
+
+    def __round__(self, ndigits=None):
+        if ndigits is None:
+            return int(self._plain(DT_ROUND))
+        return round(self._pin(), ndigits)
+
+    def _plain(self, int row):
+        """A piecewise constant row as a plain number, recorded as a guard."""
+        return innermost(apply(row, (self,)))
+
+    def _pin(self):
+        """The primal as a plain number, recorded as a guard while the tape is open."""
+        if type(self) is Var and (<Tape>self.owner).t.state == DT_STATE_OPEN:
+            guard(self, DT_PIN, 0, self.primal)
+        return innermost(self)
+
+    def _linear_part(self, function):
+        """Real part, imaginary part, conjugate. With df/dx + i df/dy for the adjoint of z = x + iy, that of the real
+        part flows back as it is, that of the imaginary part times i, that of the conjugate conjugated."""
+        value = self.value
+        pull = {real_part: pull_real, imaginary_part: pull_imaginary, conjugate_of: pull_conjugate}[function]
+        return (<Tape>self.owner).append((-1, (self.index,), (value,), pull), function(value))
+
+    def _apply(self, int row, tuple args):
+        """A row whose highest level is this tape's: a native node where all operands are floats, else a boxed one."""
+        cdef list operands = []
+        for arg in args:
+            operand = native_operand(arg)
+            if operand is None or (type(operand) is Var and (<Var>operand).owner != self.owner):
+                return record_boxed(<Tape>self.owner, row, args)
+            operands.append(operand)
+        return record_native(self.owner, row, operands)
+
+
+def pull_real(bar):
+    return (bar,)
+
+
+def pull_imaginary(bar):
+    return (bar * 1j,)
+
+
+def pull_conjugate(bar):
+    return (bar.conjugate(),)
+
+
+cdef object record_native(PyObject *tape, int row, list operands):
+    """A node of any row, operands being Vars of the tape and floats."""
+    cdef double x[3]
+    cdef uint32_t index[3]
+    cdef uint32_t kind = 0
+    cdef int i, n = len(operands)
+    cdef double value
+    x[0] = x[1] = x[2] = 0.0
+    index[0] = index[1] = 0
+    require_special(row)
+    for i in range(n):
+        operand = operands[i]
+        if type(operand) is Var:
+            x[i] = (<Var>operand).primal
+            index[i] = (<Var>operand).index
+        elif n == 3:
+            # Nodes of three operands have no constants: a leaf holds it.
+            x[i] = operand
+            index[i] = record(tape, DT_LEAF, 0, 0, x[i]).index
+        else:
+            x[i] = operand
+            index[i] = constant(tape, x[i])
+            kind |= 1 << i
+    value = rows[row].value(x[0], x[1], x[2])
+    if n == 3:
+        record(tape, DT_ARG, index[2], 0, x[2])
+    out = record(tape, 4 * row + kind, index[0], index[1], value)
+    return value if rows[row].flags & DT_CONSTANT else out
+
+
+cdef object record_boxed(Tape tape, int row, tuple args):
+    """A node whose primal, or an operand, is a Python object."""
+    cdef list indices = []
+    cdef list primals = []
+    for arg in args:
+        if isinstance(arg, Var) and (<Var>arg).owner == <PyObject *>tape:
+            indices.append((<Var>arg).index)
+            primals.append(arg.value)
+        else:
+            indices.append(-1)
+            primals.append(arg)
+    out = apply(row, tuple(primals))
+    if rows[row].flags & DT_CONSTANT:
+        return out
+    return tape.append((row, tuple(indices), tuple(primals), out), out)
+
+
+cdef class BoxedVar(Var):
+    """Handle of a number on a tape that is not a float: a value of an outer differentiation, a Fraction, a complex.
+
+    Attributes
+    ----------
+    value : object
+        The primal.
+    """
+
+    @property
+    def value(self):
+        return self.boxed
+
+
+cdef void free_var(PyObject *o) noexcept:
+    """Deallocation of exact Vars: drop the tape, keep the object for reuse."""
+    Py_XDECREF((<Var>o).owner)
+    dt_give_var(o)
+
+
+(<PyTypeObject *>Var).tp_dealloc = <destructor><void *>free_var

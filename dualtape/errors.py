@@ -1,0 +1,103 @@
+"""The exceptions of dualtape, each with the sentence that says what to do.
+
+Every one is a :class:`DualtapeError` and also the built-in exception that Python would raise in the same place,
+so that ``except TypeError`` keeps working in code that knows nothing of dualtape.
+"""
+
+import sys
+from pathlib import Path
+
+__all__ = [
+    "ConversionError",
+    "DerivativeMismatchError",
+    "DualtapeError",
+    "EscapedTracerError",
+    "InputError",
+    "NoRuleError",
+    "OptionError",
+    "TapeMemoryError",
+]
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+def user_line():
+    """The user's line that is running, as ``file.py:12``: the innermost frame outside the package."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith((_PACKAGE, "<frozen", "dualtape/")) and "/optree/" not in name:
+            return f"{name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "unknown line"
+
+
+class DualtapeError(Exception):
+    """The base of all errors that dualtape raises itself."""
+
+
+class EscapedTracerError(DualtapeError, RuntimeError):
+    """A traced value was used after its differentiation had ended."""
+
+
+class ConversionError(DualtapeError, TypeError):
+    """A conversion of a traced value would have dropped its derivative."""
+
+
+class NoRuleError(DualtapeError, TypeError):
+    """A function has no derivative rule for traced values."""
+
+
+class InputError(DualtapeError, TypeError):
+    """An argument of an operator, or what the function returned, cannot be differentiated."""
+
+
+class OptionError(DualtapeError, ValueError):
+    """An option has a value that it cannot have, or arguments do not fit together."""
+
+
+class TapeMemoryError(DualtapeError, MemoryError):
+    """There is no memory, or no more room for indices, for what the program does."""
+
+
+class DerivativeMismatchError(DualtapeError, AssertionError):
+    """Two ways to compute the same derivative disagree."""
+
+
+def escaped():
+    """The error for a value whose tape is closed or frozen."""
+    return EscapedTracerError(
+        f"{user_line()}: a traced value (Var) was used after the differentiation that made it had ended. It was kept "
+        "in a variable outside the function, a cache, a generator or a closure. Return what you need from the "
+        "function (has_aux=True returns extra values), or keep dt.stop_gradient(x), the plain number, instead."
+    )
+
+
+def conversion(what, remedy):
+    """The error for a conversion that would drop the derivative."""
+    return ConversionError(f"{user_line()}: {what} of a traced value would drop its derivative silently. {remedy}")
+
+
+def no_memory(nodes, held, wanted):
+    """The error for a tape, or a buffer of a sweep, that could not be allocated."""
+    return TapeMemoryError(
+        f"{user_line()}: no memory for {wanted / 2**20:.1f} MiB more; the tape holds {nodes} operations in "
+        f"{held / 2**20:.1f} MiB. Differentiate a shorter piece at a time, or use forward mode (dt.derivative), "
+        "which stores nothing."
+    )
+
+
+def tape_full(nodes):
+    """The error for a tape at the limit of its 32-bit indices."""
+    return TapeMemoryError(
+        f"{user_line()}: a tape holds at most 2**31 operations, and {nodes} are on it. Differentiate a shorter piece "
+        "at a time, or use forward mode (dt.derivative), which stores nothing."
+    )
+
+
+def not_scalar(kind):
+    """The error for a function that should have returned one number."""
+    return InputError(
+        f"the function returned {kind.__name__!r} where one real number is needed. For a vector of results use "
+        "dt.jacobian, for extra results has_aux=True."
+    )
