@@ -1,0 +1,186 @@
+"""Forward mode: derivatives that travel with the values, by dual numbers."""
+
+import numpy as np
+
+from dualtape.core.dual import derivative_of_float, make_dual, split
+from dualtape.core.levels import close_level, open_level
+from dualtape.core.traced import Traced, to_number
+from dualtape.errors import InputError
+from dualtape.reverse import curry, need_callable
+from dualtape.trees import Leaves, coerce, flatten, object_array, unflatten
+
+__all__ = ["derivative", "dual_numbers", "pushforward", "tangents_of"]
+
+
+def one_like(x):
+    """The seed of a tangent: a float for floats, an exact 1 for numbers of other kinds."""
+    while isinstance(x, Traced):
+        x = x.value
+    return 1.0 if type(x) in (float, int) else 1
+
+
+def dual_numbers(level, values, first, width):
+    """Duals of a level for a list of numbers: numbers `first` to `first + width` carry one unit tangent each."""
+    out = []
+    for i, x in enumerate(values):
+        if first <= i < first + width:
+            one = one_like(x)
+            out.append(make_dual(level, x, [one if first + k == i else 0 for k in range(width)]))
+        else:
+            out.append(make_dual(level, x, [0] * width))
+    return out
+
+
+def tangents_of(level, leaf, place):
+    """One leaf of what a function returned: its value and one of its tangents."""
+    if isinstance(leaf, np.ndarray):
+        if leaf.dtype != object:
+            return leaf, np.zeros(leaf.shape, dtype=leaf.dtype if leaf.dtype.kind in "fc" else np.float64)
+        pairs = [tangents_of(level, x, place) for x in leaf.ravel().tolist()]
+        return tuple(_number_array([pair[k] for pair in pairs], leaf.shape) for k in (0, 1))
+    value, tangents = split(level, leaf)
+    if value is None:
+        return leaf, None
+    return value, coerce(value, 0.0 if tangents is None else tangents[place])
+
+
+def _number_array(values, shape):
+    """An array of floats where all values are, else of objects."""
+    if all(type(x) in (float, int) for x in values):
+        return np.array(values, dtype=np.float64).reshape(shape)
+    if all(type(x) in (float, int, complex) for x in values):
+        return np.array(values, dtype=np.complex128).reshape(shape)
+    return object_array(values, shape)
+
+
+_ABSENT = object()
+
+
+def derivative(f, x=_ABSENT, /, **kwargs):
+    """Derivative of a function of one number, by forward mode.
+
+    Parameters
+    ----------
+    f : callable
+        A function of a number that returns a number, an array, a structure of them, or a function.
+    x : number
+        Where to differentiate. Left out, the result is a function of it, so that ``derivative`` is a decorator and
+        nests: ``dt.derivative(dt.derivative(f))(x)``.
+    **kwargs
+        Passed to f and not differentiated.
+
+    Returns
+    -------
+    like the result of f
+        df/dx. Of a complex x it is the complex derivative, if f is holomorphic. Where f returns a function, its
+        derivative is the function of the same arguments that gives the derivative of the result.
+
+    Raises
+    ------
+    InputError
+        If x is no number, or boolean.
+
+    See Also
+    --------
+    gradient, jacobian, taylor
+
+    Examples
+    --------
+    >>> import dualtape as dt
+    >>> dt.derivative(lambda x: x**3, 2.0)
+    12.0
+    >>> dt.derivative(lambda t: [dt.cos(t), dt.sin(t)])(0.0)
+    [0.0, 1.0]
+    >>> dt.derivative(dt.derivative(dt.exp))(0.0)
+    1.0
+    """
+    if type(x) is float and not kwargs and callable(f):
+        value, tangent, native = derivative_of_float(f, x)
+        if native:
+            return tangent
+        return _tangent_structure(f, x, kwargs, tangent, value)
+    need_callable(f, "derivative")
+    if x is _ABSENT:
+        return curry(derivative, f, **kwargs)
+    if isinstance(x, (bool, np.bool_)):
+        raise InputError("dt.derivative with respect to a boolean: it has no derivative")
+    number = to_number(x)
+    if number is None:
+        kind = "an array; use dt.gradient or dt.jacobian" if isinstance(x, np.ndarray) else f"{type(x).__name__!r}"
+        raise InputError(f"dt.derivative needs a number to differentiate at, not {kind}")
+    if type(number) is int:
+        number = float(number)
+    level, before = open_level()
+    try:
+        out = f(make_dual(level, number, [one_like(number)]), **kwargs)
+    finally:
+        close_level(level, before)
+    slope = _tangent_structure(f, x, kwargs, level, out)
+    return coerce(x, slope) if isinstance(x, np.generic) and isinstance(slope, float) else slope
+
+
+def _tangent_structure(f, x, kwargs, level, out):
+    """The tangents of whatever f returned."""
+    if callable(out) and not isinstance(out, Traced):
+        # A function of further arguments. Its derivative is taken when it is called, at a level of its own, so that
+        # tangents of different calls never mix.
+        def curried(*args, **more):
+            return derivative(lambda t: f(t, **kwargs)(*args, **more), x)
+
+        return curried
+    leaves, spec = flatten(out)
+    return unflatten(spec, [tangents_of(level, leaf, 0)[1] for leaf in leaves])
+
+
+def pushforward(f, *args, **kwargs):
+    """Value and Jacobian-vector product of a function, by forward mode.
+
+    Parameters
+    ----------
+    f : callable
+        A function that returns a number, an array or a structure of them.
+    primals : number, array or structure of them
+        Where to evaluate. A tuple means several arguments, ``f(*primals)``; anything else is the one argument. Left
+        out together with `tangents`, the result is a function of both.
+    tangents : like primals
+        The direction.
+    **kwargs
+        Passed to f and not differentiated.
+
+    Returns
+    -------
+    value : like the result of f
+    tangent : like the result of f
+        The directional derivative.
+
+    Raises
+    ------
+    InputError
+        If primals and tangents differ in structure.
+
+    Examples
+    --------
+    >>> import dualtape as dt
+    >>> dt.pushforward(lambda x, y: x * y, (3.0, 2.0), (1.0, 10.0))
+    (6.0, 32.0)
+    """
+    if not args:
+        return curry(pushforward, f, **kwargs)
+    need_callable(f, "pushforward")
+    if len(args) != 2:
+        raise TypeError("dt.pushforward(f, primals, tangents) takes two points; f's own options go by keyword")
+    primals, tangents = args
+    several = type(primals) is tuple
+    point = Leaves(primals, "primals")
+    direction = Leaves(tangents, "tangents")
+    direction.must_match(point, "primals")
+    level, before = open_level()
+    try:
+        duals = [make_dual(level, x, [v]) for x, v in zip(point.numbers, direction.numbers, strict=True)]
+        inputs = point.rebuild(duals)
+        out = f(*inputs, **kwargs) if several else f(inputs, **kwargs)
+    finally:
+        close_level(level, before)
+    leaves, spec = flatten(out)
+    pairs = [tangents_of(level, leaf, 0) for leaf in leaves]
+    return unflatten(spec, [value for value, _ in pairs]), unflatten(spec, [tangent for _, tangent in pairs])

@@ -1,0 +1,304 @@
+"""Jacobians, Hessians and Hessian-vector products."""
+
+import numpy as np
+
+from dualtape.core.sweep import Recording
+from dualtape.core.levels import close_level, open_level
+from dualtape.core.traced import Traced, plain
+from dualtape.errors import InputError, OptionError, not_scalar
+from dualtape.forward import dual_numbers, tangents_of
+from dualtape.reverse import curry, gradient, need_callable
+from dualtape.trees import Leaves, flatten, object_array
+
+__all__ = ["hessian", "hvp", "jacobian"]
+
+# Tangents that one Dual carries in a chunk of a Jacobian: as many as it holds without a larger allocation.
+CHUNK = 8
+
+
+def jacobian(f, *args, mode="auto", **kwargs):
+    """Jacobian of a function: the derivative of each output with respect to each input.
+
+    Parameters
+    ----------
+    f : callable
+        A function of one argument that returns numbers.
+    x : number, array or structure of them
+        Where to differentiate. Left out, the result is a function of it.
+    mode : {"auto", "forward", "reverse"}, optional
+        Forward mode runs f once for every eight inputs; reverse mode records it once and sweeps once for every
+        output; "auto" takes the cheaper.
+    **kwargs
+        Passed to f and not differentiated.
+
+    Returns
+    -------
+    ndarray, shape out.shape + in.shape
+        Lists and tuples of numbers count as vectors, nested ones as matrices. Where the output or the input is
+        another structure (a dict, a namedtuple), a structure of the output's kind whose leaves are structures of the
+        input's.
+
+    Raises
+    ------
+    InputError
+        If `mode` is unknown, or an input is boolean, or f returns anything but numbers.
+
+    Examples
+    --------
+    >>> import dualtape as dt
+    >>> dt.jacobian(lambda x: [x[0] * x[1], dt.sin(x[0])], [0.0, 2.0])
+    array([[2., 0.],
+           [1., 0.]])
+    """
+    if mode not in ("auto", "forward", "reverse"):
+        raise OptionError(f'mode must be "auto", "forward" or "reverse", not {mode!r}')
+    if not args:
+        return curry(jacobian, f, mode=mode, **kwargs)
+    need_callable(f, "jacobian")
+    if len(args) != 1:
+        raise TypeError(f"dt.jacobian(f, x) takes one point ({len(args)} given): pass further values by keyword")
+    point = Leaves(args[0], "x")
+    if mode == "forward" or (mode == "auto" and len(point.numbers) <= CHUNK):
+        return _forward_jacobian(f, point, kwargs)
+    return _reverse_jacobian(f, point, kwargs, mode)
+
+
+def _forward_jacobian(f, point, kwargs):
+    n = len(point.numbers)
+    columns = []
+    result = None
+    for first in range(0, max(n, 1), CHUNK):
+        width = min(CHUNK, n - first)
+        level, before = open_level()
+        try:
+            inputs = dual_numbers(level, point.numbers, first, max(width, 1))
+            out = f(point.rebuild(inputs), **kwargs)
+        finally:
+            close_level(level, before)
+        result = result or _Result(out)
+        leaves = flatten(out)[0]
+        for k in range(width):
+            column = []
+            for leaf in leaves:
+                tangent = _numbers_of(tangents_of(level, leaf, k)[1])
+                column.extend(tangent)
+            columns.append(column)
+    rows = [[column[i] for column in columns] for i in range(result.size)]
+    return result.assemble(rows, point)
+
+
+def _numbers_of(x):
+    if x is None:
+        raise InputError("the function returned something that is no number. dt.jacobian needs numbers or arrays")
+    return x.ravel().tolist() if isinstance(x, np.ndarray) else [x]
+
+
+class _Result:
+    """The shape of what a function returned: one array, or a structure of numbers and arrays."""
+
+    def __init__(self, out):
+        self.leaves = Leaves(out, "the result")
+        if None in self.leaves.counts:
+            bad = self.leaves.leaves[self.leaves.counts.index(None)]
+            raise InputError(f"the function returned {type(bad).__name__!r} where numbers are needed")
+        self.size = len(self.leaves.numbers)
+
+    def assemble(self, rows, point):
+        """The Jacobian from its rows, one for each output number."""
+        shape = self.leaves.shape
+        if shape is not None and point.shape is not None:
+            return _as_array([x for row in rows for x in row], shape + point.shape, point.dtype)
+        place = 0
+        leaves = []
+        for leaf, count in zip(self.leaves.leaves, self.leaves.counts, strict=True):
+            part = rows[place : place + count]
+            place += count
+            leaves.append(_block(part, np.shape(leaf), point))
+        return self.leaves.unflatten(leaves)
+
+
+def _block(rows, shape, point):
+    """The Jacobian of one leaf of the output with respect to a structure: arrays of shape + the input leaf's."""
+    start = 0
+    blocks = []
+    for leaf, count in zip(point.leaves, point.counts, strict=True):
+        if count is None:
+            blocks.append(None)
+            continue
+        part = [x for row in rows for x in row[start : start + count]]
+        start += count
+        blocks.append(_as_array(part, shape + np.shape(leaf), np.dtype(np.float64)))
+    return point.unflatten(blocks)
+
+
+def _as_array(values, shape, dtype):
+    """Numbers as an array, of objects where they are traced; a number where the shape is ()."""
+    if shape == ():
+        return values[0] if isinstance(values[0], Traced) or dtype == np.float64 else dtype.type(values[0])
+    if all(type(x) in (int, float) for x in values):
+        return np.array(values, dtype=dtype).reshape(shape)
+    if all(type(x) in (int, float, complex) for x in values):
+        return np.array(values, dtype=np.complex128).reshape(shape)
+    return object_array(values, shape)
+
+
+def _reverse_jacobian(f, point, kwargs, mode):
+    n = len(point.numbers)
+    with Recording() as recording:
+        out = f(point.rebuild([recording.variable(x) for x in point.numbers]), **kwargs)
+        result = _Result(out)
+        own = [recording.output(x) for x in result.leaves.numbers]
+        if any(isinstance(plain(x), complex) for x in (*own, *point.numbers)):
+            # An adjoint is one complex number where the derivative of a complex result takes two real ones.
+            return _forward_jacobian(f, point, kwargs)
+        mine = [x for x in own if recording.owns(x)]
+        by_columns = mode == "auto" and len(mine) > n
+        if by_columns and not recording.boxed:
+            columns = iter(recording.tangents(mine, np.eye(n)).T.tolist())
+        else:
+            columns = (recording.adjoints([x], [1 if recording.boxed else 1.0], n) for x in mine)
+        rows = [next(columns) if recording.owns(x) else [0.0] * n for x in own]
+        shape_holder = _plain_result(result, recording)
+        del out, own, mine, columns
+    return shape_holder.assemble(rows, point)
+
+
+def _plain_result(result, recording):
+    """Let go of the Vars in a result, so that the tape can serve again."""
+    result.leaves.numbers = []
+    result.leaves.leaves = [
+        x.value if recording.owns(x) else np.empty(x.shape) if isinstance(x, np.ndarray) else x
+        for x in result.leaves.leaves
+    ]
+    return result
+
+
+def hessian(f, *args, **kwargs):
+    """Hessian of a scalar function, by forward over reverse mode.
+
+    f is recorded once. Programs on floats then run in C, four directions at a time; programs on other numbers, and
+    nested differentiations, by dual numbers through the gradient.
+
+    Parameters
+    ----------
+    f : callable
+        A function of one argument that returns a real number.
+    x : number, array or structure of them
+        Where to differentiate. Left out, the result is a function of it.
+    **kwargs
+        Passed to f and not differentiated.
+
+    Returns
+    -------
+    ndarray, shape in.shape + in.shape
+        Lists and tuples of numbers count as vectors. For another structure, a structure of structures.
+
+    Raises
+    ------
+    InputError
+        If an input is boolean, or f returns anything but a real number.
+
+    Examples
+    --------
+    >>> import dualtape as dt
+    >>> dt.hessian(lambda x: x[0] ** 2 * x[1], [1.0, 3.0])
+    array([[6., 2.],
+           [2., 0.]])
+    """
+    if not args:
+        return curry(hessian, f, **kwargs)
+    need_callable(f, "hessian")
+    if len(args) != 1:
+        raise TypeError(f"dt.hessian(f, x) takes one point ({len(args)} given): pass further values by keyword")
+    point = Leaves(args[0], "x")
+    n = len(point.numbers)
+    rows = _second(f, point, np.eye(n), kwargs)
+    if rows is None:
+        return jacobian(lambda x: gradient(f, x, **kwargs), args[0], mode="forward")
+    if point.shape is not None:
+        return _as_array([x for row in rows for x in row], point.shape + point.shape, point.dtype)
+    place = 0
+    leaves = []
+    for leaf, count in zip(point.leaves, point.counts, strict=True):
+        leaves.append(None if count is None else _block(rows[place : place + count], np.shape(leaf), point))
+        place += count or 0
+    return point.unflatten(leaves)
+
+
+def _second(f, point, directions, kwargs):
+    """Hessian-vector products in C, as lists; None where the program is not one on floats."""
+    if any(type(x) is not float for x in point.numbers):
+        return None
+    with Recording() as recording:
+        out = f(point.rebuild([recording.variable(x) for x in point.numbers]), **kwargs)
+        own = recording.output(out)
+        if own is None or isinstance(own, complex):
+            raise not_scalar(type(out))
+        if recording.boxed or isinstance(own, Traced) and not recording.owns(own):
+            return None
+        rows = (
+            recording.second(own, directions)[1].tolist()
+            if recording.owns(own)
+            else np.zeros(directions.shape).tolist()
+        )
+        del out, own
+    return rows
+
+
+def hvp(f, *args, **kwargs):
+    """Hessian of a scalar function times a vector, without the Hessian.
+
+    Parameters
+    ----------
+    f : callable
+        A function of one argument that returns a real number.
+    x : number, array or structure of them
+        Where to differentiate. Left out together with `v`, the result is a function of both.
+    v : like x
+        The vector.
+    **kwargs
+        Passed to f and not differentiated.
+
+    Returns
+    -------
+    like x
+        The product.
+
+    Raises
+    ------
+    InputError
+        If x and v differ in structure, or f returns anything but a real number.
+
+    Examples
+    --------
+    >>> import dualtape as dt
+    >>> dt.hvp(lambda x: x[0] ** 2 * x[1], [1.0, 3.0], [1.0, 0.0])
+    [6.0, 2.0]
+    """
+    if not args:
+        return curry(hvp, f, **kwargs)
+    need_callable(f, "hvp")
+    if len(args) != 2:
+        raise TypeError("dt.hvp(f, x, v) takes a point and a vector; f's own options go by keyword")
+    point = Leaves(args[0], "x")
+    vector = Leaves(args[1], "v")
+    vector.must_match(point, "x")
+    if all(type(v) is float for v in vector.numbers):
+        rows = _second(f, point, np.array([vector.numbers]).reshape(1, -1), kwargs)
+        if rows is not None:
+            return point.derivatives(rows[0])
+    return _boxed_hvp(f, point, vector, kwargs)
+
+
+def _boxed_hvp(f, point, vector, kwargs):
+    """Forward over reverse by dual numbers: the tangent of the gradient along `vector`."""
+    from dualtape.core.dual import make_dual
+
+    level, before = open_level()
+    try:
+        inputs = [make_dual(level, x, [v]) for x, v in zip(point.numbers, vector.numbers, strict=True)]
+        slopes = gradient(f, point.rebuild(inputs), **kwargs)
+    finally:
+        close_level(level, before)
+    numbers = Leaves(slopes, "the gradient").numbers
+    return point.derivatives([tangents_of(level, x, 0)[1] for x in numbers])

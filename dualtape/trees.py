@@ -1,0 +1,304 @@
+"""Arguments and results in any nesting of tuples, lists, dicts, namedtuples and dataclasses.
+
+A *leaf* is a number or an array. `Leaves` takes the leaves of an argument apart into a flat list of numbers, puts
+traced numbers in their places, and puts derivatives back with the structure, shape and dtype of the argument.
+"""
+
+import contextvars
+import numbers
+
+import numpy as np
+
+from dualtape.core import traced
+from dualtape.core.traced import Traced
+from dualtape.errors import InputError, OptionError
+
+__all__ = ["Leaves", "coerce", "flatten", "map_leaves", "object_array", "unflatten"]
+
+_NAMESPACE = "dualtape"
+# While arguments are rebuilt around traced values, dataclasses run their own __init__, so that what they derive from
+# their fields carries derivatives; a gradient, in contrast, need not fulfil the class's conditions.
+_CONSTRUCT = contextvars.ContextVar("dualtape_construct", default=False)
+
+
+def _register(kind):
+    """Make a dataclass a node of structures."""
+    import dataclasses
+
+    import optree
+
+    names = tuple(field.name for field in dataclasses.fields(kind))
+    initial = {field.name for field in dataclasses.fields(kind) if field.init}
+
+    def take_apart(instance):
+        return [getattr(instance, name) for name in names], names, names
+
+    def put_together(_, children):
+        values = dict(zip(names, children, strict=True))
+        if _CONSTRUCT.get():
+            instance = kind(**{name: value for name, value in values.items() if name in initial})
+            rest = [name for name in names if name not in initial and not hasattr(instance, name)]
+        else:
+            instance = object.__new__(kind)
+            rest = names
+        for name in rest:
+            object.__setattr__(instance, name, values[name])
+        return instance
+
+    optree.register_pytree_node(kind, take_apart, put_together, namespace=_NAMESPACE)
+
+
+_dataclasses: set[type] = set()
+
+
+def flatten(structure):
+    """Leaves and structure of `structure`."""
+    import optree  # not needed for single numbers: importing it costs 10 ms
+
+    leaves, spec = optree.tree_flatten(structure, namespace=_NAMESPACE)
+    new = {type(leaf) for leaf in leaves if hasattr(type(leaf), "__dataclass_fields__")} - _dataclasses
+    if not new:
+        return leaves, spec
+    for kind in new:
+        # One that a user registered with optree is a node already and never comes here.
+        _dataclasses.add(kind)
+        _register(kind)
+    return flatten(structure)
+
+
+def unflatten(spec, leaves, construct=False):
+    """The structure with other leaves; with `construct`, through the constructors of dataclasses."""
+    import optree
+
+    token = _CONSTRUCT.set(construct)
+    try:
+        return optree.tree_unflatten(spec, leaves)
+    finally:
+        _CONSTRUCT.reset(token)
+
+
+def map_leaves(function, structure):
+    """`function` of every leaf."""
+    leaves, spec = flatten(structure)
+    return unflatten(spec, [function(leaf) for leaf in leaves])
+
+
+def object_array(values, shape):
+    """An object array of given elements, without a look inside them."""
+    return np.fromiter(values, dtype=object, count=len(values)).reshape(shape)
+
+
+def coerce(leaf, derivative):
+    """A derivative with respect to `leaf`, as a number of its kind."""
+    kind = type(leaf)
+    if type(derivative) is float and (kind is float or kind is int):
+        return derivative
+    if isinstance(derivative, Traced) or isinstance(leaf, Traced):
+        return derivative
+    real = isinstance(derivative, numbers.Real)
+    if kind is float or kind is int:
+        return float(derivative) if type(derivative) in (int, float) else derivative
+    if isinstance(leaf, np.generic) and isinstance(derivative, numbers.Number):
+        if isinstance(leaf, np.inexact):
+            return kind(derivative) if real or isinstance(leaf, np.complexfloating) else derivative
+        return np.float64(derivative) if real else derivative
+    if kind is complex:
+        return complex(derivative)
+    if type(derivative) is float and derivative.is_integer():
+        derivative = int(derivative)
+    if type(derivative) is int:
+        # A constant slope: in the arithmetic of the leaf (Fraction, Decimal, mpf, a SymPy expression).
+        return leaf * 0 + derivative
+    return derivative
+
+
+class Leaves:
+    """An argument taken apart.
+
+    Parameters
+    ----------
+    structure : object
+        Any nesting of containers, with numbers and arrays as leaves.
+    name : str
+        What to call the argument in messages.
+
+    Attributes
+    ----------
+    numbers : list
+        All numbers, those of arrays in C order.
+    """
+
+    def __init__(self, structure, name="the argument"):
+        self.name = name
+        self.flat = None
+        if type(structure) in (list, tuple) and all([type(x) is float for x in structure]):
+            # By far the most usual structure goes without the help of optree.
+            self.flat = type(structure)
+            self.numbers = self.leaves = list(structure)
+            self.counts = [1] * len(structure)
+            return
+        self.leaves, self.spec = flatten(structure)
+        self.numbers = []
+        self.counts = []  # how many numbers each leaf holds; None for a leaf that passes through
+        for leaf in self.leaves:
+            self.counts.append(self._take(leaf))
+
+    def _take(self, leaf):
+        if type(leaf) is float:
+            self.numbers.append(leaf)
+            return 1
+        if isinstance(leaf, np.ndarray) and leaf.ndim:
+            return self._take_array(leaf)
+        if isinstance(leaf, (bool, np.bool_)) or (isinstance(leaf, np.ndarray) and leaf.dtype == bool):
+            raise InputError(
+                f"{self.name} holds a boolean, which has no derivative. Pass it by a closure or a keyword argument, or "
+                "choose the arguments to differentiate with argnums."
+            )
+        number = traced.to_number(leaf)
+        if number is None:
+            return None
+        self.numbers.append(float(number) if type(number) is int else number)
+        return 1
+
+    def _take_array(self, leaf):
+        kind = leaf.dtype.kind
+        if kind == "b":
+            raise InputError(
+                f"{self.name} holds an array of booleans, which has no derivative. Pass it by a closure or a keyword "
+                "argument, or choose the arguments to differentiate with argnums."
+            )
+        if kind not in "iufcO":
+            return None
+        values = leaf.ravel().tolist()
+        if kind == "O":
+            values = [traced.to_number(x) for x in values]
+            if any(x is None for x in values):
+                raise InputError(f"{self.name} holds an object array with elements that are no numbers")
+        elif leaf.dtype.itemsize > 8 and kind == "f":
+            values = [float(x) for x in values]
+        self.numbers.extend(float(x) if type(x) is int else x for x in values)
+        return leaf.size
+
+    @property
+    def shape(self):
+        """The shape of the argument read as one array: a number, an array, or nested lists and tuples of numbers; None
+        for other structures."""
+        if self.flat is not None:
+            return (len(self.leaves),)
+        if len(self.leaves) == 1 and self.spec.is_leaf():
+            return np.shape(self.leaves[0]) if isinstance(self.leaves[0], np.ndarray) else ()
+        return _nested_shape(self.spec, self.leaves)
+
+    @property
+    def dtype(self):
+        """The dtype of derivatives with respect to the argument as one array."""
+        kinds = {
+            leaf.dtype for leaf in self.leaves if isinstance(leaf, (np.ndarray, np.generic)) and leaf.dtype.kind == "f"
+        }
+        return kinds.pop() if len(kinds) == 1 and len(self.leaves) == 1 else np.dtype(np.float64)
+
+    def must_match(self, other, name):
+        """Raise unless both have the same structure, or are the same vector or matrix in other containers."""
+        same = len(self.numbers) == len(other.numbers)
+        if same and (self.shape is None or self.shape != other.shape):
+            same = (
+                self.flat is None
+                and other.flat is None
+                and self.spec == other.spec
+                and [np.shape(x) for x in self.leaves] == [np.shape(x) for x in other.leaves]
+            )
+        if not same:
+            raise OptionError(
+                f"{self.name} must have the structure of {name}: {self._description()} against {other._description()}"
+            )
+
+    def _description(self):
+        shape = self.shape
+        kind = f"structure {self.spec}" if shape is None else f"shape {shape}" if shape else "a number"
+        return f"{len(self.numbers)} numbers ({kind})"
+
+    def forget(self):
+        """Let go of the numbers, keeping the structure: traced values keep their tape from serving again."""
+        shapes = [np.shape(x) for x in self.leaves]
+        self.leaves = [np.empty(shape) if shape else 0.0 for shape in shapes]
+        self.numbers = [0.0] * len(self.numbers)
+
+    def places(self):
+        """Where each number stands, as Python would write it: ``['a'][0]``."""
+        if self.flat is not None:
+            return [f"[{k}]" for k in range(len(self.leaves))]
+        out = []
+        for accessor, leaf, count in zip(self.spec.accessors(), self.leaves, self.counts, strict=True):
+            path = accessor.codify("")
+            if isinstance(leaf, np.ndarray) and leaf.ndim:
+                out.extend(f"{path}[{', '.join(map(str, index))}]" for index in np.ndindex(leaf.shape))
+            elif count:
+                out.append(path)
+        return out
+
+    def unflatten(self, leaves):
+        """The structure with other leaves."""
+        return self.flat(leaves) if self.flat is not None else unflatten(self.spec, leaves)
+
+    def rebuild(self, values):
+        """The argument with other numbers in place of its own: arrays become object arrays."""
+        if self.flat is not None:
+            return self.flat(values)
+        place = 0
+        leaves = []
+        for leaf, count in zip(self.leaves, self.counts, strict=True):
+            if count is None:
+                leaves.append(leaf)
+            elif isinstance(leaf, np.ndarray) and leaf.ndim:
+                leaves.append(object_array(values[place : place + count], leaf.shape))
+                place += count
+            else:
+                leaves.append(values[place])
+                place += count
+        return unflatten(self.spec, leaves, construct=True)
+
+    def derivatives(self, values):
+        """Numbers, one for each of the argument's, with its structure, shapes and dtypes; None where a leaf is no
+        number."""
+        if self.flat is not None:
+            return self.flat([coerce(x, d) for x, d in zip(self.leaves, values, strict=True)])
+        place = 0
+        leaves = []
+        for leaf, count in zip(self.leaves, self.counts, strict=True):
+            if count is None:
+                leaves.append(None)
+                continue
+            part = values[place : place + count]
+            place += count
+            if isinstance(leaf, np.ndarray):
+                leaves.append(_array_like(leaf, part))
+            else:
+                leaves.append(coerce(leaf, part[0]))
+        return unflatten(self.spec, leaves)
+
+
+def _array_like(leaf, values):
+    """Derivatives with respect to the elements of an array."""
+    if leaf.dtype.kind == "O" or any(isinstance(x, Traced) for x in values):
+        elements = leaf.ravel().tolist()
+        return object_array([coerce(x, d) for x, d in zip(elements, values, strict=True)], leaf.shape)
+    dtype = leaf.dtype if leaf.dtype.kind in "fc" else np.dtype(np.float64)
+    return np.array(values, dtype=dtype).reshape(leaf.shape)
+
+
+def _nested_shape(spec, leaves):
+    if spec.type not in (list, tuple) or any(isinstance(leaf, np.ndarray) and leaf.ndim for leaf in leaves):
+        return None
+    children = spec.children()
+    if all(child.is_leaf() for child in children):
+        return (len(children),) if all(traced.to_number(leaf) is not None for leaf in leaves) else None
+    shapes = []
+    place = 0
+    for child in children:
+        if child.is_leaf():
+            return None
+        shapes.append(_nested_shape(child, leaves[place : place + child.num_leaves]))
+        place += child.num_leaves
+    if None in shapes or len(set(shapes)) != 1:
+        return None
+    return (len(children), *shapes[0])
