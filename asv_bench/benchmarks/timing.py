@@ -1,0 +1,47 @@
+"""Ratios of running times that hold on a shared machine.
+
+Each sample times the work and its denominator one after the other, in one process. A ratio is the median over
+the samples, so that a slow moment of the machine touches one sample and not the result. Time is processor
+time of this process: what other programs do meanwhile is not counted.
+"""
+
+import statistics
+from time import process_time
+
+RUNS = 7
+SAMPLE_SECONDS = 0.01
+
+
+def seconds(call, loops):
+    """Processor seconds of one call, from `loops` calls in a row."""
+    repeat = range(loops)
+    start = process_time()
+    for _ in repeat:
+        call()
+    return (process_time() - start) / loops
+
+
+def loops_for(call, sample_seconds=SAMPLE_SECONDS):
+    """The number of calls that fills one sample. Its own calls also warm caches and memory pools."""
+    loops = 1
+    while True:
+        spent = seconds(call, loops) * loops
+        if spent >= 0.5 * sample_seconds:
+            return max(1, round(loops * sample_seconds / spent))
+        loops *= 4
+
+
+def ratio(work, plain, runs=RUNS):
+    """The median over `runs` interleaved samples of time(work) / time(plain)."""
+    many, few = loops_for(plain), loops_for(work)
+    return statistics.median(seconds(work, few) / seconds(plain, many) for _ in range(runs))
+
+
+def microseconds(call, runs=RUNS):
+    """The median over `runs` samples of one call, the time of an empty call taken off."""
+
+    def nothing():
+        return None
+
+    loops = loops_for(call)
+    return 1e6 * statistics.median(seconds(call, loops) - seconds(nothing, loops) for _ in range(runs))

@@ -1,0 +1,106 @@
+"""The table of figures in the README, measured here and now: `python asv_bench/report.py`.
+
+Prints Markdown: the machine, then one row for each figure. `--quick` leaves out the longest recordings.
+"""
+
+import argparse
+import platform
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import dualtape as dt
+from benchmarks import overhead, recording, scalar_loop
+
+
+def processor():
+    """The processor's model name, where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def machine():
+    """One line: processor, system, versions."""
+    return (
+        f"{processor()}, {platform.system()}, "
+        f"Python {platform.python_version()}, NumPy {np.__version__}, dualtape {dt.__version__}"
+    )
+
+
+def measured(benchmark, method, *parameters):
+    """The value of one `track_` method of a benchmark class."""
+    instance = benchmark()
+    if hasattr(instance, "setup"):
+        instance.setup(*parameters)
+    return getattr(instance, method)(*parameters)
+
+
+def rows(quick):
+    """Yield (work, figure to reach, value, format)."""
+    loop, fixed = scalar_loop, overhead
+    lorenz = "Lorenz, RK4, 1000 steps (68,005 operations)"
+    yield (
+        f"{lorenz}: reverse gradient in 6 inputs",
+        "2.4",
+        measured(loop.LorenzReverse, "track_gradient"),
+        ".2f",
+    )
+    for tangents, goal in ((1, "2.1"), (6, "2.5")):
+        value = measured(loop.LorenzForward, "track_derivative", tangents)
+        yield f"the same, forward, {tangents} tangent{'s' * (tangents > 1)}", goal, value, ".2f"
+    value = measured(recording.Memory, "track_bytes")
+    yield "tape for each operation of the same", "24 bytes", value, ".1f bytes"
+    for operator, goal in (("gradient", "1.0 µs"), ("derivative", "0.5 µs")):
+        value = measured(fixed.Call, "track_call", operator)
+        yield f"one `dt.{operator}(lambda x: x * x, 1.0)`", goal, value, ".2f µs"
+    value = measured(loop.RosenbrockSecond, "track_hessian")
+    yield "Hessian of Rosenbrock, n = 100, over 100 gradients", "1.5", value, ".2f"
+    yield (
+        "Hessian-vector product of the same, over one gradient",
+        "",
+        measured(loop.RosenbrockSecond, "track_hvp"),
+        ".2f",
+    )
+    yield (
+        "gradient of Rosenbrock, n = 100",
+        "",
+        measured(loop.RosenbrockReverse, "track_gradient", 100),
+        ".2f",
+    )
+    for operator in ("derivative", "gradient"):
+        value = measured(loop.TaylorSine, "track_first_derivative", operator)
+        yield f"`dt.{operator}` of the sine's Taylor series (41 operations)", "", value, ".2f"
+    for exponent in (5, 6) if quick else (5, 6, 7):
+        value = measured(recording.Growth, "track_gradient", 10**exponent)
+        yield f"gradient of a chain of 10^{exponent} operations", "", value, ".2f"
+    yield (
+        "`import dualtape` beyond `import numpy`",
+        "30 ms",
+        measured(fixed.Import, "track_import_over_numpy"),
+        ".0f ms",
+    )
+
+
+def main():
+    """Print the machine and the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="leave out the longest recordings")
+    quick = parser.parse_args().quick
+    print(f"Machine: {machine()}.\n")
+    print("| work | to reach | measured |")
+    print("|-|-|-|")
+    for work, goal, value, form in rows(quick):
+        digits, _, unit = form.partition(" ")
+        print(
+            f"| {work} | {'≤ ' + goal if goal else ''} | {value:{digits}}{' ' + unit if unit else ''} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
