@@ -20,19 +20,21 @@ def programs():
     """Name -> (work, plain, operations): imported late, so that `--help` needs no compiled core."""
     import dualtape as dt
     from benchmarks import programs as p
+    from benchmarks.timing import separate
 
     steps = 100
     operations = p.lorenz_operations(steps)
     point = p.LORENZ_POINT
     x, *rest = point
+    traced = separate(p.lorenz)
 
     def lorenz():
         return p.lorenz(*point, steps=steps)
 
     return {
-        "lorenz-reverse": (lambda: dt.gradient(p.lorenz, *point, steps=steps), lorenz, operations),
+        "lorenz-reverse": (lambda: dt.gradient(traced, *point, steps=steps), lorenz, operations),
         "lorenz-forward": (
-            lambda: dt.derivative(lambda x: p.lorenz(x, *rest, steps=steps), x),
+            lambda: dt.derivative(lambda x: traced(x, *rest, steps=steps), x),
             lorenz,
             operations,
         ),

@@ -1,6 +1,7 @@
 """The table of figures in the README, measured here and now: `python asv_bench/report.py`.
 
-Prints Markdown: the machine, then one row for each figure. `--quick` leaves out the longest recordings.
+Prints Markdown: the machine, then one row for each figure. `--quick` leaves out the longest recordings, `--write`
+puts the result into the README.
 """
 
 import argparse
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import dualtape as dt
-from benchmarks import overhead, recording, scalar_loop
+from benchmarks import overhead, programs, recording, scalar_loop, timing
 
 
 def processor():
@@ -24,11 +25,19 @@ def processor():
     return platform.processor() or platform.machine()
 
 
+def plain_nanoseconds():
+    """What one operation of Lorenz takes in plain Python: builds of Python differ by a factor of two."""
+    lorenz = scalar_loop.LorenzReverse()
+    lorenz.setup()
+    return 1e3 * timing.microseconds(lorenz.plain) / programs.lorenz_operations()
+
+
 def machine():
-    """One line: processor, system, versions."""
+    """One line: processor, system, versions, and the speed of plain Python."""
+    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, dualtape {dt.__version__}"
     return (
-        f"{processor()}, {platform.system()}, "
-        f"Python {platform.python_version()}, NumPy {np.__version__}, dualtape {dt.__version__}"
+        f"{processor()}, {platform.system()}, {versions}; plain Python takes {plain_nanoseconds():.1f} ns for each "
+        "operation of Lorenz"
     )
 
 
@@ -86,20 +95,33 @@ def rows(quick):
     )
 
 
-def main():
-    """Print the machine and the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="leave out the longest recordings")
-    quick = parser.parse_args().quick
-    print(f"Machine: {machine()}.\n")
-    print("| work | to reach | measured |")
-    print("|-|-|-|")
+def lines(quick):
+    """Yield the report, line by line."""
+    yield f"Machine: {machine()}."
+    yield ""
+    yield "| work | to reach | measured |"
+    yield "|-|-|-|"
     for work, goal, value, form in rows(quick):
         digits, _, unit = form.partition(" ")
-        print(
-            f"| {work} | {'≤ ' + goal if goal else ''} | {value:{digits}}{' ' + unit if unit else ''} |",
-            flush=True,
-        )
+        yield f"| {work} | {'≤ ' + goal if goal else ''} | {value:{digits}}{' ' + unit if unit else ''} |"
+
+
+def main():
+    """Print the report, and put it into the README if asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="leave out the longest recordings")
+    parser.add_argument("--write", action="store_true", help="put the report between the marks in the README")
+    options = parser.parse_args()
+    report = []
+    for line in lines(options.quick):
+        print(line, flush=True)
+        report.append(line)
+    if options.write:
+        readme = Path(__file__).parents[1] / "README.md"
+        before, _, rest = readme.read_text(encoding="utf-8").partition("<!-- figures -->\n")
+        after = rest.partition("<!-- /figures -->")[2]
+        text = "\n".join(report)
+        readme.write_text(f"{before}<!-- figures -->\n{text}\n<!-- /figures -->{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ Every one is a :class:`DualtapeError` and also the built-in exception that Pytho
 so that ``except TypeError`` keeps working in code that knows nothing of dualtape.
 """
 
+import os
 import sys
-from pathlib import Path
 
 __all__ = [
     "ConversionError",
@@ -18,18 +18,25 @@ __all__ = [
     "TapeMemoryError",
 ]
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = os.path.dirname(__file__)
+_LIBRARIES = os.path.dirname(os.__file__)
 
 
 def user_line():
-    """The user's line that is running, as ``file.py:12``: the innermost frame outside the package."""
+    """The user's line that is running, as ``file.py:12``: the innermost one outside this package and, if there is such
+    a line, outside of installed packages and the standard library.
+    """
     frame = sys._getframe(1)
+    first = None
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith((_PACKAGE, "<frozen", "dualtape/")) and "/optree/" not in name:
-            return f"{name}:{frame.f_lineno}"
+        if not name.startswith((_PACKAGE, "<frozen", "dualtape/")):
+            line = f"{name}:{frame.f_lineno}"
+            first = first or line
+            if not name.startswith(_LIBRARIES) and "site-packages" not in name and "dist-packages" not in name:
+                return line
         frame = frame.f_back
-    return "unknown line"
+    return first or "unknown line"
 
 
 class DualtapeError(Exception):

@@ -6,7 +6,7 @@ from dualtape.core.dual import derivative_of_float, make_dual, split
 from dualtape.core.levels import close_level, open_level
 from dualtape.core.traced import Traced, to_number
 from dualtape.errors import InputError
-from dualtape.reverse import curry, need_callable
+from dualtape.reverse import curry, need_callable, points
 from dualtape.trees import Leaves, coerce, flatten, object_array, unflatten
 
 __all__ = ["derivative", "dual_numbers", "pushforward", "tangents_of"]
@@ -101,7 +101,7 @@ def derivative(f, x=_ABSENT, /, **kwargs):
         return _tangent_structure(f, x, kwargs, tangent, value)
     need_callable(f, "derivative")
     if x is _ABSENT:
-        return curry(derivative, f, **kwargs)
+        return derivative(f, kwargs.pop("x"), **kwargs) if "x" in kwargs else curry(derivative, f, **kwargs)
     if isinstance(x, (bool, np.bool_)):
         raise InputError("dt.derivative with respect to a boolean: it has no derivative")
     number = to_number(x)
@@ -132,7 +132,7 @@ def _tangent_structure(f, x, kwargs, level, out):
     return unflatten(spec, [tangents_of(level, leaf, 0)[1] for leaf in leaves])
 
 
-def pushforward(f, *args, **kwargs):
+def pushforward(f, /, *args, **kwargs):
     """Value and Jacobian-vector product of a function, by forward mode.
 
     Parameters
@@ -164,6 +164,7 @@ def pushforward(f, *args, **kwargs):
     >>> dt.pushforward(lambda x, y: x * y, (3.0, 2.0), (1.0, 10.0))
     (6.0, 32.0)
     """
+    args = points(args, kwargs, "primals", "tangents")
     if not args:
         return curry(pushforward, f, **kwargs)
     need_callable(f, "pushforward")

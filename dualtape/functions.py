@@ -5,6 +5,7 @@ domain a function gives NaN or an infinity and does not raise, so that ``where``
 arrays they are NumPy's and SciPy's ufuncs.
 """
 
+import cmath
 import math
 import operator
 from functools import reduce
@@ -37,7 +38,7 @@ def _docstring(rule):
 _ROWS = {
     rule.name: function.builtin(index, _docstring(rule))
     for index, rule in enumerate(RULES)
-    if rule.name not in _WITHOUT_FUNCTION
+    if not rule.helper and rule.name not in _WITHOUT_FUNCTION
 }
 _ROWS |= {alias: _ROWS[rule.name] for rule in RULES for alias in rule.aliases if rule.name in _ROWS}
 
@@ -118,10 +119,10 @@ def where(condition, x, y):
     1.0
     """
     if any(isinstance(a, (np.ndarray, list, tuple)) for a in (condition, x, y)):
-        condition, x, y = (
-            np.asarray(a, dtype=object) if isinstance(a, Traced) else np.asarray(a) for a in (condition, x, y)
-        )
-        return np.where(condition.astype(bool), x, y)
+        condition, x, y = (a if isinstance(a, np.ndarray) else np.array(a, dtype=object) for a in (condition, x, y))
+        chosen = np.where(condition.astype(bool), x, y)
+        traced_any = any(isinstance(e, Traced) for e in chosen.flat) if chosen.dtype == object else True
+        return chosen if traced_any else np.array(chosen.tolist())
     return x if condition else y
 
 
@@ -216,7 +217,7 @@ def modf(x):
 
 
 def ldexp(x, i):
-    """x * 2**i, as ``math.ldexp``.
+    """X * 2**i, as ``math.ldexp``.
 
     Parameters
     ----------
@@ -228,6 +229,69 @@ def ldexp(x, i):
     number
     """
     return x * 2.0**i if isinstance(x, Traced) else math.ldexp(x, i)
+
+
+def remainder(x, y):
+    """IEEE remainder, as ``math.remainder``: x minus the nearest multiple of y.
+
+    Parameters
+    ----------
+    x, y : number
+
+    Returns
+    -------
+    number
+    """
+    if not isinstance(x, Traced) and not isinstance(y, Traced):
+        return math.remainder(x, y)
+    multiple = round((traced.plain(x) - math.remainder(traced.plain(x), traced.plain(y))) / traced.plain(y))
+    return x - multiple * y
+
+
+def frexp(x):
+    """Mantissa and exponent, as ``math.frexp``; the exponent is a plain, locally constant integer.
+
+    Parameters
+    ----------
+    x : number
+
+    Returns
+    -------
+    mantissa : number
+    exponent : int
+    """
+    if not isinstance(x, Traced):
+        return math.frexp(x)
+    exponent = math.frexp(traced.plain(x))[1]
+    return x * 2.0**-exponent, exponent
+
+
+def polar(z):
+    """Modulus and argument of a complex number, as ``cmath.polar``.
+
+    Parameters
+    ----------
+    z : number
+
+    Returns
+    -------
+    modulus, argument : number
+    """
+    return abs(z), phase(z)
+
+
+def rect(modulus, argument):
+    """A complex number from its modulus and argument, as ``cmath.rect``.
+
+    Parameters
+    ----------
+    modulus, argument : number
+
+    Returns
+    -------
+    number
+    """
+    return modulus * (_ROWS["cos"](argument) + 1j * _ROWS["sin"](argument))
 
 
 def phase(z):
@@ -250,7 +314,10 @@ def _predicate(name, sentence):
     def predicate(x):
         if isinstance(x, np.ndarray) and x.dtype == object:
             return np.frompyfunc(predicate, 1, 1)(x).astype(bool)
-        return getattr(np, name)(x) if isinstance(x, np.ndarray) else getattr(math, name)(traced.plain(x))
+        if isinstance(x, np.ndarray):
+            return getattr(np, name)(x)
+        x = traced.plain(x)
+        return getattr(cmath if isinstance(x, complex) else math, name)(x)
 
     predicate.__name__ = predicate.__qualname__ = name
     predicate.__doc__ = (
@@ -282,6 +349,7 @@ FUNCTIONS = _ROWS | {
     "dot": dot,
     "e": e,
     "factorial": factorial,
+    "frexp": frexp,
     "floor": _rounding("floor", math.floor),
     "fsum": fsum,
     "gcd": gcd,
@@ -300,7 +368,10 @@ FUNCTIONS = _ROWS | {
     "perm": perm,
     "phase": phase,
     "pi": pi,
+    "polar": polar,
     "prod": prod,
+    "rect": rect,
+    "remainder": remainder,
     "round": _rounding("round", round),
     "tau": tau,
     "trunc": _rounding("trunc", math.trunc),

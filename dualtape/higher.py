@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from dualtape.core.sweep import Recording
 from dualtape.core.levels import close_level, open_level
-from dualtape.core.traced import Traced, plain
+from dualtape.core.sweep import Recording
+from dualtape.core.traced import Traced, is_complex
 from dualtape.errors import InputError, OptionError, not_scalar
 from dualtape.forward import dual_numbers, tangents_of
-from dualtape.reverse import curry, gradient, need_callable
+from dualtape.reverse import curry, gradient, need_callable, points
 from dualtape.trees import Leaves, flatten, object_array
 
 __all__ = ["hessian", "hvp", "jacobian"]
@@ -16,7 +16,7 @@ __all__ = ["hessian", "hvp", "jacobian"]
 CHUNK = 8
 
 
-def jacobian(f, *args, mode="auto", **kwargs):
+def jacobian(f, /, *args, mode="auto", **kwargs):
     """Jacobian of a function: the derivative of each output with respect to each input.
 
     Parameters
@@ -52,6 +52,7 @@ def jacobian(f, *args, mode="auto", **kwargs):
     """
     if mode not in ("auto", "forward", "reverse"):
         raise OptionError(f'mode must be "auto", "forward" or "reverse", not {mode!r}')
+    args = points(args, kwargs, "x")
     if not args:
         return curry(jacobian, f, mode=mode, **kwargs)
     need_callable(f, "jacobian")
@@ -148,7 +149,7 @@ def _reverse_jacobian(f, point, kwargs, mode):
         out = f(point.rebuild([recording.variable(x) for x in point.numbers]), **kwargs)
         result = _Result(out)
         own = [recording.output(x) for x in result.leaves.numbers]
-        if any(isinstance(plain(x), complex) for x in (*own, *point.numbers)):
+        if any(is_complex(x) for x in (*own, *point.numbers)):
             # An adjoint is one complex number where the derivative of a complex result takes two real ones.
             return _forward_jacobian(f, point, kwargs)
         mine = [x for x in own if recording.owns(x)]
@@ -173,7 +174,7 @@ def _plain_result(result, recording):
     return result
 
 
-def hessian(f, *args, **kwargs):
+def hessian(f, /, *args, **kwargs):
     """Hessian of a scalar function, by forward over reverse mode.
 
     f is recorded once. Programs on floats then run in C, four directions at a time; programs on other numbers, and
@@ -205,12 +206,17 @@ def hessian(f, *args, **kwargs):
     array([[6., 2.],
            [2., 0.]])
     """
+    args = points(args, kwargs, "x")
     if not args:
         return curry(hessian, f, **kwargs)
     need_callable(f, "hessian")
     if len(args) != 1:
         raise TypeError(f"dt.hessian(f, x) takes one point ({len(args)} given): pass further values by keyword")
     point = Leaves(args[0], "x")
+    if any(is_complex(x) for x in point.numbers):
+        raise InputError(
+            "dt.hessian is not defined at complex points: write f as a function of real and imaginary parts"
+        )
     n = len(point.numbers)
     rows = _second(f, point, np.eye(n), kwargs)
     if rows is None:
@@ -232,9 +238,9 @@ def _second(f, point, directions, kwargs):
     with Recording() as recording:
         out = f(point.rebuild([recording.variable(x) for x in point.numbers]), **kwargs)
         own = recording.output(out)
-        if own is None or isinstance(own, complex):
+        if own is None or is_complex(own):
             raise not_scalar(type(out))
-        if recording.boxed or isinstance(own, Traced) and not recording.owns(own):
+        if recording.boxed or (isinstance(own, Traced) and not recording.owns(own)):
             return None
         rows = (
             recording.second(own, directions)[1].tolist()
@@ -245,7 +251,7 @@ def _second(f, point, directions, kwargs):
     return rows
 
 
-def hvp(f, *args, **kwargs):
+def hvp(f, /, *args, **kwargs):
     """Hessian of a scalar function times a vector, without the Hessian.
 
     Parameters
@@ -275,6 +281,9 @@ def hvp(f, *args, **kwargs):
     >>> dt.hvp(lambda x: x[0] ** 2 * x[1], [1.0, 3.0], [1.0, 0.0])
     [6.0, 2.0]
     """
+    args = points(args, kwargs, "x", "v")
+    if len(args) == 1 and "v" in kwargs:
+        args = (*args, kwargs.pop("v"))
     if not args:
         return curry(hvp, f, **kwargs)
     need_callable(f, "hvp")
@@ -283,6 +292,8 @@ def hvp(f, *args, **kwargs):
     point = Leaves(args[0], "x")
     vector = Leaves(args[1], "v")
     vector.must_match(point, "x")
+    if any(is_complex(x) for x in point.numbers):
+        raise InputError("dt.hvp is not defined at complex points: write f as a function of real and imaginary parts")
     if all(type(v) is float for v in vector.numbers):
         rows = _second(f, point, np.array([vector.numbers]).reshape(1, -1), kwargs)
         if rows is not None:

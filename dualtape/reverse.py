@@ -6,7 +6,7 @@ import operator
 import numpy as np
 
 from dualtape.core.sweep import Recording, value_and_gradient_of_float
-from dualtape.core.traced import plain
+from dualtape.core.traced import is_complex, plain
 from dualtape.errors import InputError, OptionError, not_scalar
 from dualtape.trees import Leaves, map_leaves
 
@@ -35,6 +35,13 @@ def curry(operator_function, f, /, **options):
         pass  # a callable without a name, a builtin without a __dict__
     differentiated.__doc__ = f"dt.{operator_function.__name__} of {getattr(f, '__name__', repr(f))}."
     return differentiated
+
+
+def points(args, kwargs, *names):
+    """The positional arguments, or those that were given by their names in the signature of an operator."""
+    if not args and all(name in kwargs for name in names):
+        return tuple(kwargs.pop(name) for name in names)
+    return args
 
 
 def chosen(args, argnums):
@@ -112,7 +119,7 @@ def _strip_leaf(recording, x):
     return x.value if recording.owns(x) else x
 
 
-def value_and_gradient(f, *args, argnums=None, has_aux=False, **kwargs):
+def value_and_gradient(f, /, *args, argnums=None, has_aux=False, **kwargs):
     """Value and reverse-mode gradient of a scalar function.
 
     Parameters
@@ -174,15 +181,11 @@ def value_and_gradient(f, *args, argnums=None, has_aux=False, **kwargs):
 def scalar_gradient(recording, out, count):
     """The value of a scalar result and the adjoints of the first `count` variables."""
     own = recording.output(out)
-    if own is None or _is_complex(own):
+    if own is None or is_complex(own):
         raise _no_real_scalar(out, own)
     if not recording.owns(own):
         return own, [0.0] * count
     return own.value, recording.adjoints([own], [1 if recording.boxed else 1.0], count)
-
-
-def _is_complex(x):
-    return isinstance(plain(x), complex)
 
 
 def _no_real_scalar(out, own):
@@ -194,7 +197,7 @@ def _no_real_scalar(out, own):
     )
 
 
-def gradient(f, *args, argnums=None, has_aux=False, **kwargs):
+def gradient(f, /, *args, argnums=None, has_aux=False, **kwargs):
     """Reverse-mode gradient of a scalar function.
 
     Parameters
@@ -245,7 +248,7 @@ def gradient(f, *args, argnums=None, has_aux=False, **kwargs):
     return (slopes, value[1]) if has_aux else slopes
 
 
-def pullback(f, *args, **kwargs):
+def pullback(f, /, *args, **kwargs):
     """Value of a function, and the function that pulls cotangents of the value back to its arguments.
 
     Parameters

@@ -1,32 +1,27 @@
 """Derivatives of any order of a function of one number, by arithmetic on truncated Taylor series."""
 
-import functools
 import math
 
 from dualtape.core import traced
-from dualtape.core.strict import is_strict
 from dualtape.core.levels import close_level, open_level
+from dualtape.core.strict import is_strict
 from dualtape.core.traced import Traced
 from dualtape.errors import InputError, OptionError, escaped
 from dualtape.forward import one_like
-from dualtape.reverse import curry, need_callable
+from dualtape.reverse import curry, need_callable, points
 from dualtape.rules import bind, namespaces
 from dualtape.rules.table import RULES
 from dualtape.trees import coerce
 
 __all__ = ["taylor"]
 
-ADD, SUB, MUL, NEG = (traced.ROWS[name] for name in ("add", "sub", "mul", "neg"))
+ADD, SUB, MUL, DIV, NEG = (traced.ROWS[name] for name in ("add", "sub", "mul", "div", "neg"))
 
 
 class Series(Traced):
-    """x(t) = c[0] + c[1] t + ... : the coefficients of a truncated Taylor series, numbers of any kind.
+    """x(t) = c[0] + c[1] t + ... : a truncated Taylor series with coefficients of any kind.
 
-    An elementary function out = f(x) of a series follows from its rule alone: out' = f_x(x, out) x', so that
-
-        m out[m] = sum_j j x[j] p[m - j],    p = the series of the partial derivative,
-
-    and p, needed to one order less, is evaluated by the same arithmetic from the rule's text.
+    What a program computes with. All coefficients of a result are known once the operation is done.
     """
 
     def __init__(self, level, coefficients):
@@ -40,98 +35,150 @@ class Series(Traced):
     def __repr__(self):
         return f"Series({', '.join(map(repr, self.coefficients))})"
 
-    def __len__(self):
-        return len(self.coefficients)
-
-    def _of(self, coefficients):
-        return Series(self._level, coefficients)
-
     def _linear_part(self, function):
-        return self._of([function(c) for c in self.coefficients])
+        return Series(self._level, [function(c) for c in self.coefficients])
 
     def _apply(self, row, args):
         mine = [isinstance(a, Series) and a._level == self._level for a in args]
-        order = min(len(a) for a, own in zip(args, mine, strict=True) if own)
-        rule = RULES[row]
-        if rule.constant:
+        if RULES[row].constant:
             return traced.apply_row(row, [a.value if own else a for a, own in zip(args, mine, strict=True)])
-        columns = [a.coefficients[:order] if own else [a] for a, own in zip(args, mine, strict=True)]
-        if row in (ADD, SUB):
-            return self._of(_add(columns, order, row == SUB))
-        if row == NEG:
-            return self._of([-c for c in columns[0]])
-        if row == MUL:
-            value = traced.apply_row(row, [c[0] for c in columns])
-            return self._of([value, *(_convolve(*columns, m) for m in range(1, order))])
-        return self._of(self._general(row, rule, columns, mine, order))
+        known = {id(a): Lazy(self._level, a.coefficients) for a, own in zip(args, mine, strict=True) if own}
+        out = Lazy.of(self._level, row, [known.get(id(a), a) for a in args])
+        return Series(self._level, [out[m] for m in range(len(self.coefficients))])
 
-    def _general(self, row, rule, columns, mine, order):
-        """The recurrence of the class's docstring for any rule."""
-        out = [traced.apply_row(row, [c[0] for c in columns])]
-        active = [i for i, own in enumerate(mine) if own]
-        recursive = {i: _mentions_result(row, i) for i in active}
-        partials = {}
-        for m in range(1, order):
-            total = None
-            for i in active:
-                if recursive[i]:
-                    partials[i] = self._partial(rule, i, columns, mine, out, m)
-                elif i not in partials:
-                    partials[i] = self._partial(rule, i, columns, mine, out, order - 1)
-                for j in range(1, m + 1):
-                    slope = partials[i][m - j] if m - j < len(partials[i]) else 0
-                    total = _plus_product(total, j * columns[i][j], slope)
-            out.append(0 if total is None else total / m)
+
+class Lazy(Traced):
+    """A series whose coefficients are found one by one, as far as they are asked for.
+
+    An elementary function out = f(x) of a series follows from its rule alone: out' = f_x(x, out) x', so that
+
+        m out[m] = sum_j j x[j] p[m - j],    p = the series of the partial derivative,
+
+    where p, needed to one order less, comes from the rule's text by the same arithmetic, and may refer to out itself.
+    A partial derivative often leads back to a function that is there already (sin to cos to sin); `memo` finds it
+    again, so that each is expanded once.
+    """
+
+    def __init__(self, level, known, following=None, memo=None):
+        traced.set_level(self, level)
+        self.known = list(known)
+        self.following = following
+        self.memo = {} if memo is None else memo
+
+    @property
+    def value(self):
+        return self.known[0]
+
+    def __getitem__(self, m):
+        while len(self.known) <= m:
+            self.known.append(self.following(len(self.known)))
+        return self.known[m]
+
+    def _apply(self, row, args):
+        if RULES[row].constant:
+            return traced.apply_row(row, [a.value if isinstance(a, Lazy) else a for a in args])
+        key = (row, *(("series", id(a)) if isinstance(a, Lazy) else (type(a), repr(a)) for a in args))
+        if key not in self.memo:
+            self.memo[key] = Lazy.of(self._level, row, args, self.memo)
+        return self.memo[key]
+
+    @staticmethod
+    def of(level, row, args, memo=None):
+        """The series of a row at series and constants."""
+        args = [a if isinstance(a, Lazy) and a._level == level else _Constant(a) for a in args]
+        out = Lazy(level, [traced.apply_row(row, [a[0] for a in args])], memo=memo)
+        out.following = _RECURRENCES.get(row, _by_the_rule)(row, args, out)
         return out
 
-    def _partial(self, rule, i, columns, mine, out, length):
-        """The coefficients of a partial derivative, to `length` terms."""
-        args = [self._of(c[:length]) if own else c[0] for c, own in zip(columns, mine, strict=True)]
-        leaf = namespaces.namespace_of(traced.plain(columns[i][0]))
-        slope = bind.partial(rule, i)(leaf, *args, self._of(out[:length]))
-        return slope.coefficients if isinstance(slope, Series) and slope._level == self._level else [slope]
+
+class _Constant:
+    """A number as a series."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __getitem__(self, m):
+        return 0 if m else self.value
 
 
-@functools.cache
-def _mentions_result(row, place):
-    """Whether the text of a partial derivative refers to the result."""
-    import ast
+def _sum(row, args, out):
+    x, y = args
+    if row == ADD:
+        return lambda m: _plus(x[m], y[m])
+    return lambda m: _plus(x[m], -y[m])
 
-    return any(isinstance(n, ast.Name) and n.id == "out" for n in ast.walk(ast.parse(RULES[row].partials[place])))
+
+def _opposite(row, args, out):
+    return lambda m: -args[0][m]
 
 
-def _add(columns, order, subtract):
-    x, y = ([*c, *[None] * (order - len(c))] for c in columns)
-    out = []
-    for a, b in zip(x, y, strict=True):
-        if b is None:
-            out.append(a)
-        elif a is None:
-            out.append(-b if subtract else b)
-        else:
-            out.append(a - b if subtract else a + b)
-    return out
+def _product(row, args, out):
+    x, y = args
+    return lambda m: _products(x, y, range(m + 1), m)
+
+
+def _quotient(row, args, out):
+    """X = out y, solved for out[m]."""
+    x, y = args
+
+    def following(m):
+        rest = _plus(x[m], -_products(out, y, range(m), m))
+        # By the row, not the operator: 1 / 0 is infinite here, as it is in the other modes.
+        return 0 if _is_zero(rest) and not is_strict() else traced.apply_row(DIV, (rest, y[0]))
+
+    return following
+
+
+def _by_the_rule(row, args, out):
+    """The recurrence of Lazy's docstring."""
+    rule = RULES[row]
+    active = [i for i, a in enumerate(args) if isinstance(a, Lazy)]
+    slopes = {}
+
+    def slope(i):
+        if i not in slopes:
+            numbers = [a if isinstance(a, Lazy) else a.value for a in args]
+            leaf = namespaces.namespace_of(traced.plain(args[i][0]))
+            found = bind.partial(rule, i)(leaf, *numbers, out)
+            slopes[i] = found if isinstance(found, Lazy) and found._level == out._level else _Constant(found)
+        return slopes[i]
+
+    def following(m):
+        total = 0
+        for i in active:
+            scaled = [j * args[i][j] for j in range(m + 1)]
+            total = _plus(total, _products(scaled, slope(i), range(1, m + 1), m))
+        return total / m
+
+    return following
+
+
+_RECURRENCES = {ADD: _sum, SUB: _sum, NEG: _opposite, MUL: _product, DIV: _quotient}
 
 
 def _is_zero(x):
-    return type(x) in (int, float) and x == 0 and not is_strict()
+    """A zero that no other level's perturbation hides behind."""
+    return type(x) in (int, float) and x == 0
 
 
-def _plus_product(total, x, y):
-    """total + x y, where a factor that is exactly zero makes no contribution."""
-    if _is_zero(x) or _is_zero(y):
-        return total
-    return x * y if total is None else total + x * y
+def _plus(x, y):
+    """X + y, where the exact zero of a coefficient that is not there leaves the other's kind alone."""
+    if type(x) is int and x == 0:
+        return y
+    return x if type(y) is int and y == 0 else x + y
 
 
-def _convolve(x, y, m):
-    total = None
-    for j in range(max(0, m - len(y) + 1), min(m + 1, len(x))):
-        total = _plus_product(total, x[j], y[m - j])
-    return 0 if total is None else total
+def _products(x, y, places, m):
+    """Sum of x[j] y[m - j], where a factor that is exactly zero makes its product zero, unless IEEE is asked for."""
+    strict = is_strict()
+    total = 0
+    for j in places:
+        if strict or not (_is_zero(x[j]) or _is_zero(y[m - j])):
+            total = _plus(total, x[j] * y[m - j])
+    return total
 
 
-def taylor(f, *args, **kwargs):
+def taylor(f, /, *args, **kwargs):
     """Value and derivatives of a function of one number up to any order.
 
     Parameters
@@ -158,7 +205,7 @@ def taylor(f, *args, **kwargs):
     Notes
     -----
     Truncated Taylor arithmetic (Griewank and Walther, Evaluating Derivatives, 2008, chapter 13). The cost grows with
-    the third power of the order at most, not exponentially as that of nested derivatives.
+    the square of the order, not exponentially as that of nested derivatives.
 
     Examples
     --------
@@ -167,6 +214,7 @@ def taylor(f, *args, **kwargs):
     [1.0, 4.0, 12.0, 24.0, 24.0, 0.0]
     """
     order = kwargs.pop("order", None)
+    args = points(args, kwargs, "x")
     if not args:
         return curry(taylor, f, **kwargs) if order is None else curry(taylor, f, order=order, **kwargs)
     need_callable(f, "taylor")

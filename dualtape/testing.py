@@ -68,7 +68,7 @@ def check_derivatives(f, *args, order=2, modes=("forward", "reverse"), rtol=1e-5
 
 
 def _call_flat(f, point, numbers, kwargs):
-    """f as a function from numbers to a list of numbers."""
+    """F as a function from numbers to a list of numbers."""
     args = []
     place = 0
     for part in point:

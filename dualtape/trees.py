@@ -21,31 +21,88 @@ _NAMESPACE = "dualtape"
 _CONSTRUCT = contextvars.ContextVar("dualtape_construct", default=False)
 
 
+class _Origin:
+    """The dataclass instance that was taken apart. Two compare equal if they are of one class."""
+
+    def __init__(self, instance, names):
+        self.instance = instance
+        self.names = names
+
+    def __eq__(self, other):
+        return type(self.instance) is type(other.instance)
+
+    def __hash__(self):
+        return hash(type(self.instance))
+
+    def __repr__(self):
+        return type(self.instance).__name__
+
+
 def _register(kind):
     """Make a dataclass a node of structures."""
     import dataclasses
 
     import optree
 
-    names = tuple(field.name for field in dataclasses.fields(kind))
-    initial = {field.name for field in dataclasses.fields(kind) if field.init}
+    fields = dataclasses.fields(kind)
+    names = tuple(field.name for field in fields)
+    initial = tuple(field.name for field in fields if field.init)
 
     def take_apart(instance):
-        return [getattr(instance, name) for name in names], names, names
+        return [getattr(instance, name) for name in names], _Origin(instance, names), names
 
-    def put_together(_, children):
+    def put_together(origin, children):
         values = dict(zip(names, children, strict=True))
         if _CONSTRUCT.get():
-            instance = kind(**{name: value for name, value in values.items() if name in initial})
-            rest = [name for name in names if name not in initial and not hasattr(instance, name)]
-        else:
-            instance = object.__new__(kind)
-            rest = names
-        for name in rest:
-            object.__setattr__(instance, name, values[name])
-        return instance
+            return _rebuild_dataclass(origin.instance, values, initial)
+        return _with_fields(object.__new__(kind), values)
 
     optree.register_pytree_node(kind, take_apart, put_together, namespace=_NAMESPACE)
+
+
+def _with_fields(instance, values):
+    for name, value in values.items():
+        object.__setattr__(instance, name, value)
+    return instance
+
+
+def _rebuild_dataclass(original, values, initial):
+    """A dataclass instance with other numbers in its fields.
+
+    Its constructor makes it if it can make the original, so that what ``__post_init__`` derives from the fields is
+    derived from the new numbers. Otherwise it is a copy with its fields replaced.
+    """
+    import copy
+
+    kind = type(original)
+    try:
+        twin = kind(**{name: getattr(original, name) for name in initial})
+    except Exception:  # a constructor of the class's own, or InitVars without a default
+        return _with_fields(copy.copy(original), values)
+    attributes = set(getattr(original, "__dict__", ())) - set(values)
+    for name in attributes & set(getattr(twin, "__dict__", ())):
+        if not _same(getattr(twin, name), getattr(original, name)):
+            raise InputError(
+                f"the dataclass {kind.__name__} derives its attribute {name!r} from something that is no field any "
+                "more (an InitVar?), so that its dependence on the fields is not known. Make that a field, or pass "
+                "the fields by themselves."
+            )
+    if not all(_same(getattr(twin, name, None), getattr(original, name)) for name in values):
+        return _with_fields(copy.copy(original), values)
+    instance = kind(**{name: values[name] for name in initial})
+    for name in attributes - set(getattr(instance, "__dict__", ())):
+        object.__setattr__(instance, name, getattr(original, name))
+    return instance
+
+
+def _same(x, y):
+    """Whether two attributes are equal, arrays included."""
+    if x is y:
+        return True
+    try:
+        return bool(np.all(x == y)) and np.shape(x) == np.shape(y)
+    except (TypeError, ValueError):
+        return False
 
 
 _dataclasses: set[type] = set()
@@ -131,7 +188,7 @@ class Leaves:
     def __init__(self, structure, name="the argument"):
         self.name = name
         self.flat = None
-        if type(structure) in (list, tuple) and all([type(x) is float for x in structure]):
+        if type(structure) in (list, tuple) and all(type(x) is float for x in structure):
             # By far the most usual structure goes without the help of optree.
             self.flat = type(structure)
             self.numbers = self.leaves = list(structure)
@@ -142,6 +199,13 @@ class Leaves:
         self.counts = []  # how many numbers each leaf holds; None for a leaf that passes through
         for leaf in self.leaves:
             self.counts.append(self._take(leaf))
+        strangers = [x for x, n in zip(self.leaves, self.counts, strict=True) if n is None]
+        if len(strangers) == len(self.leaves) and not all(isinstance(x, (str, bytes)) for x in strangers):
+            raise InputError(
+                f"{name} is of type {type(structure).__name__!r}, in which there are no numbers that dualtape can see. "
+                "Pass numbers, arrays, tuples, lists, dicts, namedtuples or dataclasses of them, register the class "
+                "with optree.register_pytree_node(..., namespace='dualtape'), or leave the argument out by argnums."
+            )
 
     def _take(self, leaf):
         if type(leaf) is float:
@@ -162,6 +226,11 @@ class Leaves:
 
     def _take_array(self, leaf):
         kind = leaf.dtype.kind
+        if isinstance(leaf, np.ma.MaskedArray):
+            raise InputError(
+                f"{self.name} holds a masked array, whose mask a derivative would ignore. Pass x.filled(...) or "
+                "x.compressed()."
+            )
         if kind == "b":
             raise InputError(
                 f"{self.name} holds an array of booleans, which has no derivative. Pass it by a closure or a keyword "
@@ -169,11 +238,12 @@ class Leaves:
             )
         if kind not in "iufcO":
             return None
-        values = leaf.ravel().tolist()
+        values = np.asarray(leaf).ravel().tolist()
         if kind == "O":
+            booleans = any(isinstance(x, (bool, np.bool_)) for x in values)
             values = [traced.to_number(x) for x in values]
-            if any(x is None for x in values):
-                raise InputError(f"{self.name} holds an object array with elements that are no numbers")
+            if booleans or any(x is None for x in values):
+                raise InputError(f"{self.name} holds an object array with elements that are no real or complex numbers")
         elif leaf.dtype.itemsize > 8 and kind == "f":
             values = [float(x) for x in values]
         self.numbers.extend(float(x) if type(x) is int else x for x in values)
@@ -182,7 +252,8 @@ class Leaves:
     @property
     def shape(self):
         """The shape of the argument read as one array: a number, an array, or nested lists and tuples of numbers; None
-        for other structures."""
+        for other structures.
+        """
         if self.flat is not None:
             return (len(self.leaves),)
         if len(self.leaves) == 1 and self.spec.is_leaf():
@@ -259,7 +330,8 @@ class Leaves:
 
     def derivatives(self, values):
         """Numbers, one for each of the argument's, with its structure, shapes and dtypes; None where a leaf is no
-        number."""
+        number.
+        """
         if self.flat is not None:
             return self.flat([coerce(x, d) for x, d in zip(self.leaves, values, strict=True)])
         place = 0

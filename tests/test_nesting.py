@@ -305,6 +305,20 @@ def test_a_dual_made_by_hand_inside_a_differentiation():
         assert operator(lambda x: slope(lambda y: x * y, x) * (dt.Dual(x, 1.0) * x).partials[0], 3.0) == 6.0
 
 
+def test_duals_made_by_hand_in_one_place_share_their_level():
+    f = lambda x: x * (dt.Dual(2.0, 1.0) * dt.Dual(3.0, 1.0)).partials[0]
+    assert f(1.0) == 5.0
+    for operator in (D, G):
+        assert operator(f, 1.0) == 5.0
+
+
+def test_a_dual_made_outside_is_constant_inside():
+    a = dt.Dual(2.0, 1.0)
+    for operator in (D, G):
+        slope = operator(lambda x: x * x * a, 3.0)
+        assert (slope.value, slope.partials) == (12.0, (6.0,))
+
+
 def test_a_tape_made_by_hand_inside_a_differentiation():
     def slope(f, x):
         tape = dt.Tape()

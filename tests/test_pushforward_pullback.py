@@ -205,6 +205,16 @@ def test_the_value_holds_no_traced_value():
     assert type(value[0]) is float and type(value[1]["y"]) is float
 
 
+def test_none_stands_for_leaves_that_are_no_numbers():
+    x = [2.0, "name", None]
+    f = lambda x: x[0] ** 3
+    assert dt.pushforward(f, x, [1.0, None, None]) == (8.0, 12.0)
+    assert dt.hvp(f, x, [1.0, None, None]) == [12.0, None, None]
+    value, back = dt.pullback(lambda x: (x * x, "name", None), 3.0)
+    assert value == (9.0, "name", None)
+    assert back((1.0, None, None)) == 6.0
+
+
 def test_the_pullback_of_a_constant():
     value, back = dt.pullback(lambda x, y: 5.0, 1.0, 2.0)
     assert (value, back(1.0)) == (5.0, (0.0, 0.0))

@@ -1,6 +1,8 @@
 """taylor: f and its derivatives of every order up to the one asked for."""
 
 import math
+import subprocess
+import sys
 from fractions import Fraction
 
 import mpmath
@@ -37,6 +39,31 @@ def test_sin_to_order_twelve():
 def test_reciprocal_to_order_fifteen():
     expected = [(-1) ** k * math.factorial(k) / 2.0 ** (k + 1) for k in range(16)]
     assert dt.taylor(lambda x: 1 / x, 2.0, 15) == pytest.approx(expected, rel=1e-12)
+
+
+HIGH = """
+import math
+import dualtape as dt
+
+n = 40
+checks = [
+    (lambda x: 1 / x, 2.0, lambda k: (-1) ** k * math.factorial(k) / 2.0 ** (k + 1)),
+    (dt.log, 2.0, lambda k: -((-1) ** k) * math.factorial(k - 1) / 2.0**k if k else math.log(2.0)),
+    (dt.sqrt, 1.0, lambda k: math.prod(0.5 - i for i in range(k))),
+    (dt.tanh, 0.0, lambda k: 0.0 if k % 2 == 0 else None),
+    (lambda x: dt.hypot(x, 1.0), 0.0, lambda k: 0.0 if k % 2 else None),
+    (lambda x: dt.atan2(x, 1.0), 0.0, lambda k: 0.0 if k % 2 == 0 else (-1) ** (k // 2) * math.factorial(k - 1)),
+]
+for f, x, exact in checks:
+    for k, value in enumerate(dt.taylor(f, x, n)):
+        if exact(k) is not None:
+            assert math.isclose(value, exact(k), rel_tol=1e-9, abs_tol=1e-9), (f, k, value, exact(k))
+"""
+
+
+def test_high_orders():
+    # In a process of its own: a cost that grows exponentially with the order would never end.
+    subprocess.run([sys.executable, "-c", HIGH], check=True, timeout=60)
 
 
 @pytest.mark.parametrize("n", range(9))

@@ -86,6 +86,19 @@ def test_modes_are_compared_with_one_another():
         check_derivatives(f, 1.5, order=1)
 
 
+@pytest.mark.parametrize(
+    ("f", "x"), [(dt.sqrt, 1e-3), (dt.log, 1e-3), (dt.asin, 0.999), (lambda x: 1 / (x - 1.01), 1.0), (dt.acosh, 1.002)]
+)
+def test_points_beside_the_edge_of_a_domain(f, x):
+    # The steps of the differences leave the domain on one side: smaller ones do not.
+    check_derivatives(f, x, order=1)
+
+
+def test_wrong_derivatives_of_small_functions_are_found():
+    with pytest.raises(AssertionError):
+        check_derivatives(lambda x: 1e-9 * (x * x + dt.stop_gradient(x)), 3.0, order=1)
+
+
 def test_unknown_modes_and_orders_are_refused():
     with pytest.raises((TypeError, ValueError)):
         check_derivatives(dt.sin, 1.0, modes=("sideways",))

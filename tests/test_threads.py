@@ -76,6 +76,34 @@ def test_a_tape_built_in_one_thread_and_swept_in_another():
     assert in_threads(lambda i: tape.gradient(y, [x])) == [[expected]] * THREADS
 
 
+def test_recording_beside_a_sweep():
+    # A sweep over a long tape runs without the GIL: another thread may record on the tape meanwhile.
+    tape = dt.Tape()
+    x = tape.variable(1.0)
+    y = x
+    for _ in range(300_000):
+        y = y * 0.999999
+    started = threading.Event()
+
+    def sweep():
+        for _ in range(20):
+            started.set()
+            tape.gradient(y, [x])
+
+    thread = threading.Thread(target=sweep)
+    thread.start()
+    started.wait(10)
+    z = x
+    for i in range(20_000):
+        z = z * (1.0 + 1e-9 * i)
+        if not thread.is_alive():
+            break
+    thread.join()
+    (slope,) = tape.gradient(z, [x])
+    assert slope == pytest.approx(z.value, rel=1e-12)
+    assert tape.gradient(y, [x])[0] == pytest.approx(y.value, rel=1e-12)
+
+
 def test_a_pullback_called_from_many_threads():
     _, back = dt.pullback(lambda x: program(x, 3), 1.1)
     slope = back(1.0)

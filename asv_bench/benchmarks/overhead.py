@@ -6,7 +6,7 @@ import sys
 
 import dualtape as dt
 
-from .timing import RUNS, microseconds, ratio
+from .timing import RUNS, microseconds, ratio, separate
 
 IMPORT_TIMER = """
 from time import perf_counter
@@ -50,7 +50,7 @@ class Nested:
     param_names = ("depth",)
 
     def setup(self, depth):
-        f = power_series
+        f = separate(power_series)
         for _ in range(depth):
             f = dt.derivative(f)
         self.f = f

@@ -3,7 +3,7 @@
 import dualtape as dt
 
 from . import programs
-from .timing import RUNS, ratio
+from .timing import RUNS, ratio, separate
 
 
 class Growth:
@@ -15,8 +15,9 @@ class Growth:
 
     def track_gradient(self, operations):
         """Time of the gradient over the plain run."""
+        spring = separate(programs.spring)
         return ratio(
-            lambda: dt.gradient(programs.spring, 1.0, operations=operations),
+            lambda: dt.gradient(spring, 1.0, operations=operations),
             lambda: programs.spring(1.0, operations),
             runs=RUNS if operations <= 10**6 else 3,
         )

@@ -5,7 +5,7 @@ import numpy as np
 import dualtape as dt
 
 from . import programs
-from .timing import ratio
+from .timing import ratio, separate
 
 
 class Lorenz:
@@ -15,18 +15,19 @@ class Lorenz:
 
     def setup(self):
         self.point = programs.LORENZ_POINT
+        self.lorenz = separate(programs.lorenz)
 
     def plain(self):
         return programs.lorenz(*self.point)
 
     def reverse(self):
-        return dt.gradient(programs.lorenz, *self.point)
+        return dt.gradient(self.lorenz, *self.point)
 
     def forward(self, tangents):
         if tangents == 1:
             x, *rest = self.point
-            return dt.derivative(lambda x: programs.lorenz(x, *rest), x)
-        return dt.jacobian(lambda v: programs.lorenz(*v), np.array(self.point), mode="forward")
+            return dt.derivative(lambda x: self.lorenz(x, *rest), x)
+        return dt.jacobian(lambda v: self.lorenz(*v), np.array(self.point), mode="forward")
 
 
 class LorenzReverse(Lorenz):
@@ -63,19 +64,20 @@ class Rosenbrock:
     def setup(self, n=100):
         self.point = programs.rosenbrock_point(n)
         self.floats = self.point.tolist()
+        self.rosenbrock = separate(programs.rosenbrock)
         self.direction = np.cos(np.arange(float(n)))
 
     def plain(self):
         return programs.rosenbrock(self.floats)
 
     def gradient(self):
-        return dt.gradient(programs.rosenbrock, self.point)
+        return dt.gradient(self.rosenbrock, self.point)
 
     def hessian(self):
-        return dt.hessian(programs.rosenbrock, self.point)
+        return dt.hessian(self.rosenbrock, self.point)
 
     def hvp(self):
-        return dt.hvp(programs.rosenbrock, self.point, self.direction)
+        return dt.hvp(self.rosenbrock, self.point, self.direction)
 
 
 class RosenbrockReverse(Rosenbrock):
@@ -117,12 +119,10 @@ class TaylorSine:
 
     def setup(self, operator):
         self.operator = getattr(dt, operator)
+        self.sine = separate(programs.taylor_sine)
 
     def track_first_derivative(self, operator):
         """Time of the derivative at 1.0 over the plain run."""
-        return ratio(
-            lambda: self.operator(programs.taylor_sine, 1.0),
-            lambda: programs.taylor_sine(1.0),
-        )
+        return ratio(lambda: self.operator(self.sine, 1.0), lambda: programs.taylor_sine(1.0))
 
     track_first_derivative.unit = "ratio"

@@ -84,10 +84,11 @@ def handle(ufunc, method, inputs, kwargs):
         if out is not None and out.dtype != object:
             raise ConversionError(
                 f"{user_line()}: {label} cannot store a traced value into an array of {out.dtype} without dropping "
-                "its derivative. Use an object array (x.astype(object)), leave out= away, or store dt.stop_gradient(x) where "
-                "the plain number is meant."
+                "its derivative. Use an object array (x.astype(object)), leave out= away, or store dt.stop_gradient(x) "
+                "where the plain number is meant."
             )
-    if method != "__call__" or outs or any(isinstance(x, np.ndarray) and x.ndim for x in inputs):
+    has_arrays = any(isinstance(x, np.ndarray) and x.ndim for x in inputs)
+    if method != "__call__" or outs or has_arrays:
         return on_arrays(ufunc, method, label, inputs, kwargs)
     if kwargs.get("where", True) is not True:
         raise no_rule(f"{label} with where=")
@@ -120,7 +121,14 @@ def on_arrays(ufunc, method, label, inputs, kwargs):
         with np.errstate(all="ignore"):  # the scalar kernels raise the flags of IEEE, which are not NumPy's to report
             out = np.frompyfunc(scalar, ufunc.nin, ufunc.nout)(*operands)
         return np.asarray(out, dtype=bool) if name in DECISIONS else out
-    objects = [x.astype(object) if isinstance(x, np.ndarray) else x for x in operands]
+    if method == "at" and inputs[0].dtype != object:
+        raise ConversionError(
+            f"{user_line()}: {label} cannot put traced values into an array of {inputs[0].dtype} without dropping "
+            "their derivatives. Use an object array: x.astype(object)."
+        )
+    objects = [x.astype(object) if isinstance(x, np.ndarray) and x.dtype != object else x for x in operands]
+    if method == "at" and len(inputs) > 1:
+        objects[1] = inputs[1]  # the indices
     try:
         return getattr(ufunc, method)(*objects, **kwargs)
     except TypeError as error:

@@ -485,4 +485,5 @@ cdef void free_dual(PyObject *o) noexcept:
 
 
 (<PyTypeObject *>Dual).tp_new = <newfunc><void *>new_dual
+(<PyTypeObject *>BoxedDual).tp_new = <newfunc><void *>new_dual
 (<PyTypeObject *>Dual).tp_dealloc = <destructor><void *>free_dual

@@ -44,7 +44,7 @@ def map_elements(row, args):
         Of objects where any argument is traced; else what the ufunc gives.
     """
     rule = RULES[row]
-    objects = any(isinstance(a, Traced) or getattr(a, "dtype", None) == object for a in args)
+    objects = any(isinstance(a, Traced) or (isinstance(a, np.ndarray) and a.dtype.hasobject) for a in args)
     ufunc = plain_ufunc(rule)
     if not objects and ufunc is not None:
         return ufunc(*args)

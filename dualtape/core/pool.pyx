@@ -32,7 +32,7 @@ cdef Tape take_tape():
 cdef int give_tape(Tape tape, int holders) except -1:
     """End a tape that `take_tape` gave and that `holders` references of the caller's hold. It serves again unless a
     Var that escaped holds it too."""
-    if len(spare_tapes) < 4 and Py_REFCNT(tape) == holders and not tape.sweeping:
+    if len(spare_tapes) < 4 and Py_REFCNT(tape) == holders and not tape.t.sweeping:
         tape.rest()
         spare_tapes.append(tape)
     else:

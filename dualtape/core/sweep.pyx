@@ -10,7 +10,7 @@ from libc.stdint cimport uint32_t
 from dualtape.core.kernels cimport DT_CONSTANT, dt_row, rows
 from dualtape.core.tape cimport (
     BoxedVar, Tape, Var, DT_A_CONSTANT, DT_B_CONSTANT, DT_BLOCK_BITS, DT_BOXED, DT_INPUT, DT_MASK, DT_STATE_CLOSED,
-    DT_STATE_OPEN, dt_block, dt_tape, dt_value_at,
+    dt_block, dt_tape, dt_value_at,
 )
 from dualtape.core.pool cimport give_scratch, give_tape, take_scratch, take_tape
 from dualtape.core.levels cimport enter, is_live, leave
@@ -34,37 +34,33 @@ cdef uint32_t SHORT = 1 << 13
 
 # --- native sweeps ---------------------------------------------------------------------------------------------------
 
-cdef int begin(Tape tape) except -1:
-    """Keep a tape's memory in place, and its recording stopped, while a sweep runs without the GIL."""
-    if tape.sweeping == 0:
-        tape.state_before = tape.t.state
-        tape.limit_before = tape.t.limit
-        tape.freeze()
-    tape.sweeping += 1
-    return 0
+cdef dt_tape begin(Tape tape) noexcept:
+    """What a sweep reads: the tape as it is now. Recording may go on in other threads, closing may not."""
+    tape.t.sweeping += 1
+    return tape.t
 
 
 cdef void end(Tape tape) noexcept:
-    """The counterpart of `begin`; the last of several sweeps at once opens the tape again."""
-    tape.sweeping -= 1
-    if tape.sweeping == 0 and tape.state_before == DT_STATE_OPEN:
-        tape.t.state = tape.state_before
-        tape.t.limit = tape.limit_before
+    """The counterpart of `begin`."""
+    tape.t.sweeping -= 1
+    if tape.t.sweeping == 0:
+        tape.settle()
 
 
 cdef int sweep_reverse(Tape tape, double *bar, uint32_t size) except -1:
     """All adjoints of the nodes below `size`, in pieces between which Ctrl-C is looked for."""
     cdef int strict = is_strict()
     cdef uint32_t i = size, stop
+    cdef dt_tape now
     if size <= SHORT:
         dt_sweep_reverse(&tape.t, rows, bar, size, 0, strict)
         return 0
-    begin(tape)
+    now = begin(tape)
     try:
         while i > 0:
             stop = i - CHUNK if i > CHUNK else 0
             with nogil:
-                dt_sweep_reverse(&tape.t, rows, bar, i, stop, strict)
+                dt_sweep_reverse(&now, rows, bar, i, stop, strict)
             i = stop
             PyErr_CheckSignals()
     finally:
@@ -76,12 +72,13 @@ cdef int sweep_tangent(Tape tape, double *dot, uint32_t size, int lanes) except 
     """All tangents of the nodes below `size`."""
     cdef int strict = is_strict()
     cdef uint32_t i = 0, stop
-    begin(tape)
+    cdef dt_tape now
+    now = begin(tape)
     try:
         while i < size:
             stop = i + CHUNK if size - i > CHUNK else size
             with nogil:
-                dt_sweep_tangent(&tape.t, rows, dot, i, stop, lanes, strict)
+                dt_sweep_tangent(&now, rows, dot, i, stop, lanes, strict)
             i = stop
             PyErr_CheckSignals()
     finally:
@@ -93,13 +90,14 @@ cdef int sweep_second(Tape tape, double *bar, double *dot, double *bardot, uint3
     """Tangents forwards, then adjoints and their tangents backwards."""
     cdef int strict = is_strict()
     cdef uint32_t i = size, stop
+    cdef dt_tape now
     sweep_tangent(tape, dot, size, lanes)
-    begin(tape)
+    now = begin(tape)
     try:
         while i > 0:
             stop = i - CHUNK if i > CHUNK else 0
             with nogil:
-                dt_sweep_second(&tape.t, rows, bar, dot, bardot, i, stop, lanes, strict)
+                dt_sweep_second(&now, rows, bar, dot, bardot, i, stop, lanes, strict)
             i = stop
             PyErr_CheckSignals()
     finally:

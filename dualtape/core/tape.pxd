@@ -20,6 +20,7 @@ cdef extern from "tape.h" nogil:
         uint32_t n_constants
         dt_block **blocks
         int state
+        int sweeping
     ctypedef struct dt_counts:
         int64_t open_tapes
         int64_t pooled_blocks
@@ -35,6 +36,7 @@ cdef extern from "tape.h" nogil:
     void dt_tape_rest(dt_tape *t)
     void dt_tape_rewind(dt_tape *t)
     void dt_tape_close(dt_tape *t)
+    void dt_tape_settle(dt_tape *t)
     size_t dt_tape_bytes(const dt_tape *t)
     size_t dt_tape_held(const dt_tape *t)
     int dt_room(dt_tape *t)
@@ -54,9 +56,7 @@ cdef class Tape:
     cdef readonly unsigned long long level
     cdef list records  # of the boxed nodes; None while there are none
     cdef bint boxed    # whether any number on the tape is a Python object: sweeps then run on objects
-    cdef int sweeping  # sweeps under way: the tape's memory stays, and nothing is recorded, while there are any
-    cdef int state_before  # the sweeps
-    cdef uint32_t limit_before
+    cdef void settle(self) noexcept
     cdef size_t held(self) noexcept
     cdef void rest(self) noexcept
     cdef void wake(self) noexcept

@@ -6,7 +6,7 @@ import numbers
 import numpy as np
 
 from cpython.float cimport PyFloat_AS_DOUBLE
-from cpython.object cimport PyTypeObject, destructor
+from cpython.object cimport PyTypeObject, destructor, newfunc
 from cpython.ref cimport PyObject, Py_INCREF, Py_XDECREF
 from libc.math cimport NAN, isfinite
 
@@ -250,6 +250,10 @@ cdef class Tape:
             return record(<PyObject *>self, DT_INPUT, 0, 0, number)
         return self.box(DT_INPUT, 0, number)
 
+    cdef void settle(self) noexcept:
+        """The last sweep has ended."""
+        dt_tape_settle(&self.t)
+
     cdef size_t held(self) noexcept:
         """Bytes that the tape holds, whole blocks counted."""
         return dt_tape_held(&self.t)
@@ -334,7 +338,7 @@ cdef class Tape:
 
     def close(self):
         """Forget the program. Using a Var of this tape raises EscapedTracerError from here on."""
-        if self.sweeping:
+        if self.t.sweeping:
             raise RuntimeError("the tape is being swept in another thread; close it afterwards")
         self.records = None
         self.boxed = False
@@ -374,9 +378,6 @@ cdef class Var(Traced):
     A Var keeps its tape's object alive, not the recorded program: using a Var after its differentiation has ended
     raises EscapedTracerError. Several threads may record on one tape; the order of their nodes is that of execution.
     """
-
-    def __init__(self, *args, **kwargs):
-        raise TypeError("a Var lives on a tape: make one with dt.Tape().variable(2.0), or call dt.gradient(f, 2.0)")
 
     def __dealloc__(self):
         Py_XDECREF(self.owner)
@@ -574,4 +575,10 @@ cdef void free_var(PyObject *o) noexcept:
     dt_give_var(o)
 
 
+cdef object refuse_new(PyTypeObject *kind, PyObject *args, PyObject *kwargs):
+    raise TypeError("a Var lives on a tape: make one with dt.Tape().variable(2.0), or call dt.gradient(f, 2.0)")
+
+
+(<PyTypeObject *>Var).tp_new = <newfunc><void *>refuse_new
+(<PyTypeObject *>BoxedVar).tp_new = <newfunc><void *>refuse_new
 (<PyTypeObject *>Var).tp_dealloc = <destructor><void *>free_var

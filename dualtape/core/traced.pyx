@@ -14,7 +14,7 @@ from dualtape.core.kernels cimport DT_ADD, DT_SUB, DT_MUL, DT_DIV, DT_NEG, DT_PO
 
 import numpy as np
 
-from dualtape.errors import conversion
+from dualtape.errors import NoRuleError, conversion, user_line
 from dualtape.rules import bind, namespaces
 from dualtape.rules.table import RULES
 
@@ -103,10 +103,14 @@ cdef object evaluate(int row, tuple args):
         require_special(row)
         return rows[row].value(x[0], x[1], x[2])
     rule = rule_list[row]
-    function = leaf_of(args).function(rule.name)
+    leaf = leaf_of(args)
+    function = leaf.function(rule.name)
     if function is not None:
         return function(*args)
-    return bind.value(rule)(leaf_of(args), *args)
+    if rule.primitive:
+        raise NoRuleError(f"{user_line()}: there is no {rule.name}() for {leaf.name}. Convert the number to a float "
+                          "first, or write the function with those that the kind has.")
+    return bind.value(rule)(leaf, *args)
 
 
 # --- dispatch --------------------------------------------------------------------------------------------------------
@@ -161,7 +165,18 @@ def call(int row, *args):
     return apply(row, args)
 
 
-bind.set_functions({rule.name: functools.partial(call, index) for index, rule in enumerate(RULES)})
+def divide(x, y):
+    """x / y in the text of rules: what IEEE gives, also where the kind's own operator raises but it has infinities."""
+    try:
+        return apply(DT_DIV, (x, y))
+    except ZeroDivisionError:
+        zero = innermost(y)
+        if not hasattr(zero, "_mpf_"):
+            raise
+        return x * type(zero)("inf")
+
+
+bind.set_functions({rule.name: functools.partial(call, index) for index, rule in enumerate(RULES)} | {"div": divide})
 
 
 # --- the number protocol ---------------------------------------------------------------------------------------------
@@ -285,6 +300,11 @@ def to_number(x):
 def set_level(Traced x, unsigned long long level):
     """Put a traced value of a Python class at a level."""
     x.level = level
+
+
+def is_complex(x):
+    """Whether a number, below all levels, is complex by its type."""
+    return has_complex_core(x)
 
 
 def plain(x):

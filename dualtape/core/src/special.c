@@ -178,7 +178,7 @@ static double hurwitz_zeta(int s, double q) {
     int j;
     for (; q < 10.0 + s; q += 1.0) sum += pow(q, -s);
     power = pow(q, -s);
-    sum += power * (q / (s - 1.0) + 0.5);
+    sum += pow(q, 1.0 - s) / (s - 1.0) + 0.5 * power; /* not q * power, which underflows first */
     factor = s;
     for (j = 0; j < 10; j++) {
         power /= q;
@@ -191,7 +191,7 @@ static double hurwitz_zeta(int s, double q) {
 
 /* The k-th derivative of pi cot(pi x): a polynomial p_k in c = cot(pi x), where p_{k+1} = -pi (1 + c^2) p_k'. */
 static double cotangent_n(int k, double x) {
-    double p[MAX_ORDER + 2] = {0.0}, q[MAX_ORDER + 2], s, c, value = 0.0;
+    double p[MAX_ORDER + 2] = {0.0}, q[MAX_ORDER + 2], s, c, value;
     int i, j;
     p[1] = DTS_PI;
     for (i = 0; i < k; i++) {
@@ -201,7 +201,8 @@ static double cotangent_n(int k, double x) {
     }
     sincos_pi(x, &s, &c);
     c /= s;
-    for (j = k + 1; j >= 0; j--) value = value * c + p[j];
+    value = p[k + 1];
+    for (j = k; j >= 0; j--) value = value * c + p[j];
     return value;
 }
 
@@ -231,11 +232,16 @@ double dts_j0(double x) { return j0(x); }
 double dts_j1(double x) { return j1(x); }
 #endif
 
+/* (x/2)^n / n!, which is all of the power series for |x| < 1e-8. */
+static double leading_term(double n, double x) { return pow(0.5 * x, n) / tgamma(n + 1.0); }
+
 double dts_jv(double n, double x) {
     if (n < 0.0) return fmod(n, 2.0) == 0.0 ? dts_jv(-n, x) : -dts_jv(-n, x);
     /* SciPy's j0 and j1 lose digits at large arguments; libm's do not. */
     if (n == 0.0) return dts_j0(x);
     if (n == 1.0) return dts_j1(x);
+    if (fabs(x) < 1e-8) return leading_term(n, x);
+    if (fabs(x) == INFINITY) return 0.0;
     return dt_special.jv ? dt_special.jv(n, x, 0) : NAN;
 }
 
@@ -246,5 +252,7 @@ double dts_iv(double n, double x) {
     if (n < 0.0) return dts_iv(-n, x);
     if (n == 0.0) return dts_i0(x);
     if (n == 1.0) return dts_i1(x);
+    if (fabs(x) < 1e-8) return leading_term(n, x);
+    if (fabs(x) > 750.0) return x < 0.0 && fmod(n, 2.0) != 0.0 ? -INFINITY : INFINITY;
     return dt_special.iv ? dt_special.iv(n, x, 0) : NAN;
 }

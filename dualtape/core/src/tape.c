@@ -108,6 +108,32 @@ void dt_tape_init(dt_tape *t) {
     enlist(t);
 }
 
+/* An array of a tape with room for more. A sweep under way may be reading the old one. */
+static void *enlarged(dt_tape *t, void *old, size_t bytes, size_t wanted) {
+    if (!t->sweeping || !old) return realloc(old, wanted);
+    void *array = malloc(wanted);
+    if (!array) return NULL;
+    memcpy(array, old, bytes);
+    void **retired = malloc(2 * sizeof *retired);
+    if (!retired) {
+        free(array);
+        return NULL;
+    }
+    retired[0] = t->retired;
+    retired[1] = old;
+    t->retired = retired;
+    return array;
+}
+
+void dt_tape_settle(dt_tape *t) {
+    while (t->retired) {
+        void **retired = t->retired;
+        t->retired = retired[0];
+        free(retired[1]);
+        free(retired);
+    }
+}
+
 static void point_at(dt_tape *t, dt_block *block) {
     t->value = block->value;
     t->a = block->a;
@@ -121,7 +147,7 @@ int dt_tape_grow(dt_tape *t) {
     if (t->size > DT_MAX_NODES - DT_BLOCK) return DT_FULL;
     if (t->n_blocks == t->cap_blocks) {
         uint32_t cap = t->cap_blocks ? 2 * t->cap_blocks : 16;
-        dt_block **blocks = realloc(t->blocks, cap * sizeof *blocks);
+        dt_block **blocks = enlarged(t, t->blocks, t->n_blocks * sizeof *blocks, cap * sizeof *blocks);
         if (!blocks) return DT_NO_MEMORY;
         t->blocks = blocks;
         t->cap_blocks = cap;
@@ -190,7 +216,8 @@ size_t dt_tape_held(const dt_tape *t) {
 int dt_constant_slow(dt_tape *t, double c, uint32_t slot, uint32_t *place) {
     if (t->n_constants == t->cap_constants) {
         uint32_t cap = t->cap_constants ? t->cap_constants + t->cap_constants / 2 : 64;
-        double *constants = realloc(t->constants, (size_t)cap * sizeof *constants);
+        double *constants = enlarged(t, t->constants, (size_t)t->n_constants * sizeof *constants,
+                                     (size_t)cap * sizeof *constants);
         if (!constants) return DT_NO_MEMORY;
         t->constants = constants;
         t->cap_constants = cap;

@@ -78,6 +78,8 @@ typedef struct dt_tape {
     uint32_t n_blocks;
     uint32_t cap_blocks;
     int state;
+    int sweeping;  /* sweeps that read the tape without the GIL: arrays that grow leave their old memory in place */
+    void *retired; /* that old memory, a list of pairs (next, memory), freed when the last sweep ends */
     struct dt_tape *next_open; /* the tapes that are not closed form a list, to count what is alive */
     struct dt_tape *previous_open;
 } dt_tape;
@@ -96,6 +98,7 @@ void dt_tape_freeze(dt_tape *t);
 void dt_tape_rest(dt_tape *t);
 void dt_tape_rewind(dt_tape *t);
 void dt_tape_close(dt_tape *t);
+void dt_tape_settle(dt_tape *t); /* the last sweep has ended */
 size_t dt_tape_bytes(const dt_tape *t);
 size_t dt_tape_held(const dt_tape *t);
 int dt_constant_slow(dt_tape *t, double c, uint32_t slot, uint32_t *place);
