@@ -89,8 +89,8 @@ def derivative(f, x=_ABSENT, /, **kwargs):
     >>> import dualtape as dt
     >>> dt.derivative(lambda x: x**3, 2.0)
     12.0
-    >>> dt.derivative(lambda t: [dt.cos(t), dt.sin(t)])(0.0)
-    [0.0, 1.0]
+    >>> dt.derivative(lambda t: [dt.sin(t), t * t])(0.0)
+    [1.0, 0.0]
     >>> dt.derivative(dt.derivative(dt.exp))(0.0)
     1.0
     """

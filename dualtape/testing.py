@@ -10,6 +10,9 @@ from dualtape.trees import Leaves
 
 __all__ = ["check_derivatives"]
 
+# Steps of the finite differences, relative to the number and at least to 1.
+STEPS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6)
+
 
 def check_derivatives(f, *args, order=2, modes=("forward", "reverse"), rtol=1e-5, atol=1e-6, **kwargs):
     """Compare the derivatives of a function with finite differences, and the modes with one another.
@@ -28,7 +31,8 @@ def check_derivatives(f, *args, order=2, modes=("forward", "reverse"), rtol=1e-5
     modes : sequence of {"forward", "reverse"}, optional
         Which modes to check; for `order` > 1 every combination of them.
     rtol, atol : float, optional
-        Tolerances for the comparison with finite differences; modes must agree to a hundred-thousandth of `rtol`.
+        Tolerances for the comparison with finite differences, relative to the entry and to the largest entry; the
+        rounding errors of the differences come on top. Modes must agree to a hundred-thousandth of both.
     **kwargs
         Passed to f and not differentiated.
 
@@ -81,23 +85,18 @@ def _call_flat(f, point, numbers, kwargs):
 
 def _check(flat, numbers, names, order, modes, rtol, atol, above):
     """Compare the Jacobians of `flat`, then go on to the function that is its Jacobian."""
-    expected = _finite_differences(flat, numbers)
+    expected, noise = _finite_differences(flat, numbers)
     jacobians = {mode: (_by_columns if mode == "forward" else _by_rows) for mode in modes}
     found = {mode: np.array(jac(flat, numbers), dtype=float).reshape(expected.shape) for mode, jac in jacobians.items()}
     depth = above.count(" over ") + 1 if above else 1
+    scale = np.abs(expected).max(initial=0.0)
     for mode, value in found.items():
-        label = f"order {depth}, {mode}{above}"
-        _compare(label, value, expected, names, rtol, atol, "finite differences give")
+        allowed = noise + atol * scale + rtol * np.abs(expected)
+        _compare(f"order {depth}, {mode}{above}", value, expected, allowed, names, "finite differences give")
     for mode, value in found.items():
-        _compare(
-            f"order {depth}, {mode}{above}",
-            value,
-            found[modes[0]],
-            names,
-            rtol * 1e-5,
-            atol * 1e-5,
-            f"{modes[0]} mode gives",
-        )
+        other = found[modes[0]]
+        allowed = 1e-5 * (atol * scale + rtol * np.abs(other))
+        _compare(f"order {depth}, {mode}{above}", value, other, allowed, names, f"{modes[0]} mode gives")
     if order > 1:
         for mode, jac in jacobians.items():
 
@@ -107,11 +106,10 @@ def _check(flat, numbers, names, order, modes, rtol, atol, above):
             _check(slopes, numbers, names, order - 1, modes, rtol * 10, atol * 10, f" over {mode}{above}")
 
 
-def _compare(label, value, expected, names, rtol, atol, source):
+def _compare(label, value, expected, allowed, names, source):
     """Raise for the worst entry, if it is outside the tolerance."""
-    scale = np.abs(expected).max(initial=0.0)
     with np.errstate(invalid="ignore"):
-        excess = np.abs(value - expected) - (atol * max(1.0, scale) + rtol * np.abs(expected))
+        excess = np.abs(value - expected) - allowed
     excess[(value == expected) | (np.isnan(value) & np.isnan(expected))] = -1.0
     excess[np.isnan(excess)] = np.inf
     if excess.size == 0 or excess.max() <= 0.0:
@@ -125,24 +123,39 @@ def _compare(label, value, expected, names, rtol, atol, source):
 
 
 def _finite_differences(flat, numbers):
-    """Central differences of order four, with the step where they change least."""
+    """Central differences of order four, with the step where they change least, and how far to trust them.
+
+    Returns
+    -------
+    slopes, noise : ndarray, shape (results, numbers)
+    """
     columns = []
+    outside = np.full(len(flat(*numbers)), np.nan)
     for j, x in enumerate(numbers):
         scale = max(1.0, abs(plain(x)))
-        tries = []
-        for h in (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5):
-            with np.errstate(all="ignore"):
-                f1, f2, f3, f4 = (_plain_results(flat, numbers, j, x + k * h * scale) for k in (2, 1, -1, -2))
+        tries, sizes = [], []
+        for h in STEPS:
+            f1, f2, f3, f4 = (_plain_results(flat, numbers, j, x + k * h * scale, outside) for k in (2, 1, -1, -2))
             tries.append((-f1 + 8.0 * f2 - 8.0 * f3 + f4) / (12.0 * h * scale))
-        changes = [np.abs(a - b) for a, b in zip(tries, tries[1:], strict=False)]
-        best = np.argmin(np.nan_to_num(np.array(changes), nan=np.inf), axis=0)
-        columns.append(np.array(tries)[best, np.arange(best.size)])
-    return np.array(columns).T.reshape(-1, len(numbers))
+            sizes.append(np.abs(f2) / (h * scale))
+        with np.errstate(invalid="ignore"):
+            changes = np.abs(np.diff(np.array(tries), axis=0))
+        best = np.argmin(np.nan_to_num(changes, nan=np.inf), axis=0)
+        entries = np.arange(best.size)
+        rounding = 1e2 * np.finfo(float).eps * np.array(sizes)[best, entries]
+        columns.append((np.array(tries)[best, entries], 10.0 * changes[best, entries] + rounding))
+    shape = (-1, len(numbers))
+    return tuple(np.array([column[k] for column in columns]).T.reshape(shape) for k in (0, 1))
 
 
-def _plain_results(flat, numbers, j, x):
+def _plain_results(flat, numbers, j, x, outside):
+    """The results with another j-th number; `outside` where that is outside of the function's domain."""
     moved = [*numbers[:j], x, *numbers[j + 1 :]]
-    return np.array([plain(y) for y in flat(*moved)], dtype=float)
+    try:
+        with np.errstate(all="ignore"):
+            return np.array([plain(y) for y in flat(*moved)], dtype=float)
+    except (ValueError, ArithmeticError):
+        return outside
 
 
 def _by_columns(flat, xs):

@@ -272,12 +272,7 @@ class Leaves:
         """Raise unless both have the same structure, or are the same vector or matrix in other containers."""
         same = len(self.numbers) == len(other.numbers)
         if same and (self.shape is None or self.shape != other.shape):
-            same = (
-                self.flat is None
-                and other.flat is None
-                and self.spec == other.spec
-                and [np.shape(x) for x in self.leaves] == [np.shape(x) for x in other.leaves]
-            )
+            same = self.places() == other.places()
         if not same:
             raise OptionError(
                 f"{self.name} must have the structure of {name}: {self._description()} against {other._description()}"

@@ -197,11 +197,9 @@ def test_mpmath_to_the_tenth_derivative():
             assert abs(value - exact) < mp.mpf(10) ** -50
 
 
-@first_order
-def test_a_number_with_an_uncertainty(first):
-    if first in (FIRST_ORDER["pushforward"], FIRST_ORDER["pullback"]):
-        pytest.skip("ufloat is not a type that one makes from a number alone")
-    slope = first(parabola, ufloat(1 / 3, 0.01))
+@pytest.mark.parametrize("name", ["derivative", "gradient", "value_and_gradient", "list", "dict"])
+def test_a_number_with_an_uncertainty(name):
+    slope = FIRST_ORDER[name](parabola, ufloat(1 / 3, 0.01))
     assert slope.nominal_value == pytest.approx(11 / 3, rel=1e-15)
     assert slope.std_dev == pytest.approx(0.02, rel=1e-12)
 

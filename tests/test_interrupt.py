@@ -1,11 +1,17 @@
 """Ctrl-C stops recording and sweeps, and the library is usable after it."""
 
+import gc
 import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
+import numpy as np
 import pytest
+
+import dualtape as dt
+from dualtape.core.tape import live
 
 PREAMBLE = """
 import os
@@ -81,3 +87,68 @@ def test_ctrl_c(program):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.split() == ["interrupted", "usable"]
+
+
+class Interrupted(BaseException):
+    """What Ctrl-C raises, at a place of our choice."""
+
+
+def interrupted_at(k, call):
+    """Call with an exception at the k-th bytecode that runs in dualtape's Python files; whether it came to that."""
+    package = str(Path(dt.__file__).parent)
+    count = 0
+
+    def trace(frame, event, _):
+        nonlocal count
+        if not frame.f_code.co_filename.startswith(package):
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        if event == "opcode":
+            count += 1
+            if count == k:
+                raise Interrupted
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except Interrupted:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def product(v):
+    return dt.sin(v[0]) * v[0] * v[1]
+
+
+OPERATORS = {
+    "gradient": lambda: dt.gradient(lambda x: x * x, 1.1),
+    "derivative": lambda: dt.derivative(lambda x: x * x, 1.1),
+    "gradient of a list": lambda: dt.gradient(product, [1.1, 2.0]),
+    "hessian": lambda: dt.hessian(product, [1.1, 2.0]).tolist(),
+    "hvp": lambda: dt.hvp(product, [1.1, 2.0], [1.0, 0.5]),
+    "jacobian reverse": lambda: dt.jacobian(lambda v: [product(v)], [1.1, 2.0], mode="reverse").tolist(),
+    "jacobian forward": lambda: dt.jacobian(lambda v: [product(v)], [1.1, 2.0], mode="forward").tolist(),
+    "nested": lambda: dt.gradient(dt.gradient(lambda x: x**3))(1.1),
+    "mixed": lambda: dt.derivative(dt.gradient(lambda x: x**3))(1.1),
+    "pullback": lambda: dt.pullback(lambda x: x**3, 1.1)[1](1.0),
+    "pushforward": lambda: dt.pushforward(lambda x: x**3, 1.1, 1.0),
+    "array": lambda: dt.gradient(lambda v: np.sin(v).sum(), np.ones(2)).tolist(),
+}
+
+
+# An interrupt of a generator that is being thrown away has nobody to go to.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("call", OPERATORS.values(), ids=OPERATORS)
+def test_an_interrupt_at_any_moment_leaves_nothing_alive(call):
+    expected = call()
+    k = 1
+    while interrupted_at(k, call):
+        if live() != (0, 0):
+            gc.collect()
+        assert live() == (0, 0), k
+        assert call() == expected, k
+        k += 1

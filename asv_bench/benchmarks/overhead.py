@@ -9,10 +9,10 @@ import dualtape as dt
 from .timing import RUNS, microseconds, ratio, separate
 
 IMPORT_TIMER = """
-from time import perf_counter
-start = perf_counter()
+from time import process_time
+start = process_time()
 import {module}
-print(perf_counter() - start)
+print(process_time() - start)
 """
 
 

@@ -9,7 +9,7 @@ from cpython.ref cimport PyObject
 from libc.math cimport isfinite
 
 from dualtape.core.kernels cimport (
-    DT_ABS, DT_ADD, DT_CONSTANT, DT_DIV, DT_MUL, DT_NEG, DT_POW, DT_SUB, dt_row, rows,
+    DT_ABS, DT_ADD, DT_CONSTANT, DT_DIV, DT_MUL, DT_NEG, DT_POW, DT_SUB, rows,
 )
 from dualtape.core.levels cimport STEP, is_live
 from dualtape.core.traced cimport (
@@ -28,22 +28,32 @@ cdef extern from *:
     static PyObject *dt_kept_duals[DT_KEPT_DUALS];
     static int dt_n_kept_duals = 0;
 
-    static inline void *dt_take_dual(PyTypeObject *type, unsigned int n, unsigned int inline_n) {
+    /* A Dual as C sees it; the module checks at import that this is how Cython lays it out. */
+    typedef struct {
+        PyObject_HEAD
+        unsigned long long level;
+        double primal;
+        unsigned int n;
+        double partial_[8];
+    } dt_dual;
+
+    static inline dt_dual *dt_new_dual(PyTypeObject *type, unsigned long long level, unsigned int n, double primal) {
         PyObject *o;
-        size_t bytes = type->tp_basicsize;
-        if (n <= inline_n) {
-            if (dt_n_kept_duals > 0) {
-                o = dt_kept_duals[--dt_n_kept_duals];
-                Py_SET_REFCNT(o, 1);
-                return o;
-            }
+        if (n <= 8 && dt_n_kept_duals > 0) {
+            o = dt_kept_duals[--dt_n_kept_duals];
+            Py_SET_REFCNT(o, 1);
         } else {
-            bytes += (size_t)(n - inline_n) * sizeof(double);
+            o = (PyObject *)PyObject_Malloc(sizeof(dt_dual) + (n > 8 ? (size_t)(n - 8) * sizeof(double) : 0));
+            if (!o) return (dt_dual *)PyErr_NoMemory();
+            PyObject_Init(o, type);
         }
-        o = (PyObject *)PyObject_Malloc(bytes);
-        if (!o) return PyErr_NoMemory();
-        return PyObject_Init(o, type);
+        dt_dual *x = (dt_dual *)o;
+        x->level = level;
+        x->n = n;
+        x->primal = primal;
+        return x;
     }
+    #define dt_as_dual(x) ((void *)(x))
 
     static inline void dt_give_dual(PyObject *o, unsigned int n, unsigned int inline_n) {
         if (n <= inline_n && dt_n_kept_duals < DT_KEPT_DUALS)
@@ -52,7 +62,14 @@ cdef extern from *:
             PyObject_Free(o);
     }
     """
-    Dual dt_take_dual(PyTypeObject *type, unsigned int n, unsigned int inline_n)
+    ctypedef struct dt_dual:
+        unsigned long long level
+        double primal
+        unsigned int n
+        double *partial_
+    dt_dual *dt_new_dual(PyTypeObject *type, unsigned long long level, unsigned int n, double primal) except NULL
+    Dual dt_as_dual(dt_dual *x)
+    size_t dt_sizeof_dual "sizeof(dt_dual)"
     void dt_give_dual(PyObject *o, unsigned int n, unsigned int inline_n) noexcept
 
 cdef extern from "arithmetic.h" nogil:
@@ -63,11 +80,7 @@ cdef extern from "arithmetic.h" nogil:
 
 
 cdef inline Dual fresh(unsigned long long level, unsigned int n, double value):
-    cdef Dual out = dt_take_dual(<PyTypeObject *>Dual, n, INLINE_PARTIALS)
-    out.level = level
-    out.n = n
-    out.primal = value
-    return out
+    return dt_as_dual(dt_new_dual(<PyTypeObject *>Dual, level, n, value))
 
 
 # [chain]
@@ -75,54 +88,49 @@ cdef inline Dual fresh(unsigned long long level, unsigned int n, double value):
 # zero whatever the other is, which only matters where the sum came out NaN: then it is done again with care.
 
 cdef inline Dual chain(Dual x, double value, double dx):
-    cdef Dual out = fresh(x.level, x.n, value)
+    cdef dt_dual *out = dt_new_dual(<PyTypeObject *>Dual, x.level, x.n, value)
     cdef unsigned int i
     cdef double *r = out.partial_
     cdef double *p = x.partial_
-    if x.n == 1:
-        r[0] = dx * p[0]
-        if r[0] != r[0]:
-            careful(out, x, dx, None, 0.0)
-        return out
     cdef double total = 0.0
-    for i in range(x.n):
-        r[i] = dx * p[i]
-        total += r[i] * 0.0
+    if x.n == 1:
+        total = r[0] = dx * p[0]
+    else:
+        for i in range(x.n):
+            r[i] = dx * p[i]
+            total += r[i] * 0.0
     if total != total:
-        careful(out, x, dx, None, 0.0)
-    return out
+        careful(r, x, dx, None, 0.0)
+    return dt_as_dual(out)
 
 
 cdef inline Dual chain2(Dual x, Dual y, double value, double dx, double dy):
-    cdef Dual out = fresh(x.level, x.n, value)
+    cdef dt_dual *out = dt_new_dual(<PyTypeObject *>Dual, x.level, x.n, value)
     cdef unsigned int i
     cdef double *r = out.partial_
     cdef double *p = x.partial_
     cdef double *q = y.partial_
-    if x.n == 1:
-        r[0] = dx * p[0] + dy * q[0]
-        if r[0] != r[0]:
-            careful(out, x, dx, y, dy)
-        return out
     cdef double total = 0.0
-    for i in range(x.n):
-        r[i] = dx * p[i] + dy * q[i]
-        total += r[i] * 0.0
+    if x.n == 1:
+        total = r[0] = dx * p[0] + dy * q[0]
+    else:
+        for i in range(x.n):
+            r[i] = dx * p[i] + dy * q[i]
+            total += r[i] * 0.0
     if total != total:
-        careful(out, x, dx, y, dy)
-    return out
+        careful(r, x, dx, y, dy)
+    return dt_as_dual(out)
 # [/chain]
 
 
-cdef int careful(Dual out, Dual x, double dx, Dual y, double dy) except -1:
+cdef void careful(double *r, Dual x, double dx, Dual y, double dy) noexcept:
     """The chain rule with 0 * inf = 0, unless IEEE is asked for."""
     cdef unsigned int i
     cdef int strict = is_strict()
-    for i in range(out.n):
-        out.partial_[i] = dt_times(dx, x.partial_[i], strict)
+    for i in range(x.n):
+        r[i] = dt_times(dx, x.partial_[i], strict)
         if y is not None:
-            out.partial_[i] += dt_times(dy, y.partial_[i], strict)
-    return 0
+            r[i] += dt_times(dy, y.partial_[i], strict)
 
 
 cdef inline bint same(object a, object b):
@@ -484,6 +492,8 @@ cdef void free_dual(PyObject *o) noexcept:
     dt_give_dual(o, (<Dual>o).n, INLINE_PARTIALS)
 
 
+if (<PyTypeObject *>Dual).tp_basicsize != <Py_ssize_t>dt_sizeof_dual:
+    raise ImportError("dualtape's modules were built with a Cython that lays out classes otherwise: build them again")
 (<PyTypeObject *>Dual).tp_new = <newfunc><void *>new_dual
 (<PyTypeObject *>BoxedDual).tp_new = <newfunc><void *>new_dual
 (<PyTypeObject *>Dual).tp_dealloc = <destructor><void *>free_dual

@@ -8,9 +8,9 @@ from cpython.ref cimport PyObject
 from libc.math cimport isfinite
 
 from dualtape.core.dual cimport Dual, call_unary_dual
-from dualtape.core.kernels cimport dt_row, rows
+from dualtape.core.kernels cimport rows
 from dualtape.core.tape cimport Var, call_unary
-from dualtape.core.traced cimport Traced, apply, as_number, require_special
+from dualtape.core.traced cimport apply, as_number, require_special
 
 from dualtape.core.elementwise import map_elements
 from dualtape.errors import NoRuleError, user_line
@@ -100,6 +100,12 @@ cdef object call_one(object self, object x):
         return call_unary((<Row>self).index, <Var>x)
     if type(x) is Dual:
         return call_unary_dual((<Row>self).index, <Dual>x)
+    cdef double value
+    if type(x) is float:
+        require_special((<Row>self).index)
+        value = rows[(<Row>self).index].value(<double>x, 0.0, 0.0)
+        if isfinite(value):
+            return value
     return call_many(<Row>self, (x,))
 
 

@@ -4,12 +4,11 @@ import numpy as np
 
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport PyObject
-from libc.math cimport NAN
 from libc.stdint cimport uint32_t
 
 from dualtape.core.kernels cimport DT_CONSTANT, dt_row, rows
 from dualtape.core.tape cimport (
-    BoxedVar, Tape, Var, DT_A_CONSTANT, DT_B_CONSTANT, DT_BLOCK_BITS, DT_BOXED, DT_INPUT, DT_MASK, DT_STATE_CLOSED,
+    Tape, Var, DT_A_CONSTANT, DT_B_CONSTANT, DT_BLOCK_BITS, DT_BOXED, DT_INPUT, DT_MASK, DT_STATE_CLOSED,
     dt_block, dt_tape, dt_value_at,
 )
 from dualtape.core.pool cimport give_scratch, give_tape, take_scratch, take_tape

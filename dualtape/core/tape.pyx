@@ -11,8 +11,8 @@ from cpython.ref cimport PyObject, Py_INCREF, Py_XDECREF
 from libc.math cimport NAN, isfinite
 
 from dualtape.core.kernels cimport (
-    DT_ABS, DT_ADD, DT_CEIL, DT_CONSTANT, DT_DIV, DT_FLOOR, DT_FLOORDIV, DT_MUL, DT_NEG, DT_POW, DT_ROUND, DT_SUB,
-    DT_TRUNC, dt_row, rows,
+    DT_ABS, DT_ADD, DT_CEIL, DT_CONSTANT, DT_DIV, DT_FLOOR, DT_MUL, DT_NEG, DT_POW, DT_ROUND, DT_SUB,
+    DT_TRUNC, rows,
 )
 from dualtape.core.levels cimport new_level
 from dualtape.core.traced cimport (
@@ -30,16 +30,33 @@ cdef extern from *:
     static PyObject *dt_kept_vars[DT_KEPT_VARS];
     static int dt_n_kept_vars = 0;
 
-    static inline void *dt_take_var(PyTypeObject *type) {
+    /* A Var as C sees it; the module checks at import that this is how Cython lays it out. */
+    typedef struct {
+        PyObject_HEAD
+        unsigned long long level;
+        PyObject *owner;
+        double primal;
+        uint32_t index;
+    } dt_var;
+
+    static inline void *dt_new_var(PyTypeObject *type, PyObject *tape, unsigned long long level, uint32_t index,
+                                   double primal) {
         PyObject *o;
         if (dt_n_kept_vars > 0) {
             o = dt_kept_vars[--dt_n_kept_vars];
             Py_SET_REFCNT(o, 1);
-            return o;
+        } else {
+            o = (PyObject *)PyObject_Malloc(sizeof(dt_var));
+            if (!o) return PyErr_NoMemory();
+            PyObject_Init(o, type);
         }
-        o = (PyObject *)PyObject_Malloc(type->tp_basicsize);
-        if (!o) return PyErr_NoMemory();
-        return PyObject_Init(o, type);
+        dt_var *x = (dt_var *)o;
+        x->level = level;
+        Py_INCREF(tape);
+        x->owner = tape;
+        x->primal = primal;
+        x->index = index;
+        return o;
     }
 
     static inline void dt_give_var(PyObject *o) {
@@ -49,7 +66,8 @@ cdef extern from *:
             PyObject_Free(o);
     }
     """
-    Var dt_take_var(PyTypeObject *type)
+    Var dt_new_var(PyTypeObject *type, PyObject *tape, unsigned long long level, uint32_t index, double primal)
+    size_t dt_sizeof_var "sizeof(dt_var)"
     void dt_give_var(PyObject *o) noexcept
 
 cdef extern from "arithmetic.h" nogil:
@@ -70,21 +88,11 @@ cdef int refuse(Tape tape, int code) except -1:
     raise no_memory(tape.t.size, tape.held(), (1 << DT_BLOCK_BITS) * 18)
 
 
-cdef inline Var handle(PyObject *tape, uint32_t index, double primal):
-    cdef Var out = dt_take_var(<PyTypeObject *>Var)
-    Py_INCREF(<object>tape)
-    out.owner = tape
-    out.level = (<Tape>tape).level
-    out.primal = primal
-    out.index = index
-    return out
-
-
 cdef inline Var record(PyObject *tape, uint32_t op, uint32_t a, uint32_t b, double value):
     cdef int code = dt_room(&(<Tape>tape).t)
     if code != DT_OK:
         refuse(<Tape>tape, code)
-    return handle(tape, dt_append(&(<Tape>tape).t, op, a, b, value), value)
+    return dt_new_var(<PyTypeObject *>Var, tape, (<Tape>tape).level, dt_append(&(<Tape>tape).t, op, a, b, value), value)
 
 
 cdef inline uint32_t constant(PyObject *tape, double c) except? 0xFFFFFFFF:
@@ -579,6 +587,8 @@ cdef object refuse_new(PyTypeObject *kind, PyObject *args, PyObject *kwargs):
     raise TypeError("a Var lives on a tape: make one with dt.Tape().variable(2.0), or call dt.gradient(f, 2.0)")
 
 
+if (<PyTypeObject *>Var).tp_basicsize != <Py_ssize_t>dt_sizeof_var:
+    raise ImportError("dualtape's modules were built with a Cython that lays out classes otherwise: build them again")
 (<PyTypeObject *>Var).tp_new = <newfunc><void *>refuse_new
 (<PyTypeObject *>BoxedVar).tp_new = <newfunc><void *>refuse_new
 (<PyTypeObject *>Var).tp_dealloc = <destructor><void *>free_var

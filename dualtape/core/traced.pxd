@@ -5,7 +5,7 @@ cdef class Traced:
     cdef unsigned long long level
 
 
-cdef unsigned long long level_by_hand(tuple numbers) except? 0
+cdef unsigned long long level_by_hand(tuple parts) except? 0
 cdef object value_of(object x)
 cdef object as_number(object x)
 cdef object apply(int row, tuple args)

@@ -8,7 +8,7 @@ import sys
 
 from cpython.object cimport PyObject_RichCompare
 
-from dualtape.core.kernels cimport dt_row, rows, load_special, DT_NEEDS_SCIPY
+from dualtape.core.kernels cimport rows, load_special, DT_NEEDS_SCIPY
 from dualtape.core.levels cimport STEP, innermost_level, is_live
 from dualtape.core.kernels cimport DT_ADD, DT_SUB, DT_MUL, DT_DIV, DT_NEG, DT_POW, DT_ABS, DT_MOD, DT_FLOORDIV, DT_HYPOT
 
@@ -23,12 +23,12 @@ if [rows[index].name.decode() for index in range(len(rule_list))] != [rule.name 
     raise ImportError("dualtape's compiled modules were built from another rule table: build the package again")
 ROWS = {rule.name: index for index, rule in enumerate(RULES)}
 
-cdef unsigned long long level_by_hand(tuple numbers) except? 0:
+cdef unsigned long long level_by_hand(tuple parts) except? 0:
     """The level of a Dual that a user makes: above that of the differentiation which runs around it and of the numbers
     in it, below that of any differentiation that starts later. Without either it is 0."""
     cdef unsigned long long level = innermost_level()
     cdef bint wraps = level != 0
-    for x in numbers:
+    for x in parts:
         if isinstance(x, Traced):
             wraps = True
             level = max(level, (<Traced>x).level)
@@ -421,10 +421,10 @@ cdef class Traced:
         return innermost(self).is_integer()
 
     def __float__(self):
-        raise conversion("float()", "math.sin(x), float(x) and storing into a float array all ask for it. Use dt.sin(x) "
-                         "and its kin in place of math's functions, an object array or a list in place of the float "
-                         "array, dt.lift(f) for code that you cannot change, or dt.stop_gradient(x) where the plain "
-                         "number is meant.")
+        raise conversion("float()", "math.sin(x), float(x) and storing into a float array all ask for it. Use "
+                         "dt.sin(x) and its kin in place of math's functions, an object array or a list in place of "
+                         "the float array, dt.lift(f) for code that you cannot change, or dt.stop_gradient(x) where "
+                         "the plain number is meant.")
 
     def __complex__(self):
         raise conversion("complex()", "Use x + 0j, or dt.stop_gradient(x) where the plain number is meant.")
@@ -441,8 +441,8 @@ cdef class Traced:
             out = np.empty((), dtype=object)
             out[()] = self
             return out
-        raise conversion("np.asarray() or np.array()", "Use np.array([x, y], dtype=object) for an array of traced values, or "
-                         "dt.stop_gradient(x) where the plain number is meant.")
+        raise conversion("np.asarray() or np.array()", "Use np.array([x, y], dtype=object) for an array of traced "
+                         "values, or dt.stop_gradient(x) where the plain number is meant.")
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         return _UFUNC_HANDLER[0](ufunc, method, inputs, kwargs)

@@ -33,7 +33,7 @@ def second(rule, i, j, rows=BY_NAME):
     >>> second(BY_NAME["exp"], 0, 0)
     'out'
     >>> second(BY_NAME["div"], 0, 1)
-    '-(1.0 / y / y)'
+    '-(1.0 / y * (1.0 / y))'
     """
     i, j = min(i, j), max(i, j)
     for k, m, text in rule.second:
