@@ -108,3 +108,12 @@ def not_scalar(kind):
         f"the function returned {kind.__name__!r} where one real number is needed. For a vector of results use "
         "dt.jacobian, for extra results has_aux=True."
     )
+
+
+def unknown_result(kind):
+    """The error for a result in which derivatives could be lost."""
+    return InputError(
+        f"the function returned an object of type {kind.__name__!r}, into which dualtape cannot see: derivatives in it "
+        "would be lost. Return numbers, arrays, tuples, lists, dicts, namedtuples or dataclasses of them, or register "
+        "the class with optree.register_pytree_node(..., namespace='dualtape')."
+    )

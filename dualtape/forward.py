@@ -5,7 +5,7 @@ import numpy as np
 from dualtape.core.dual import derivative_of_float, make_dual, split
 from dualtape.core.levels import close_level, open_level
 from dualtape.core.traced import Traced, to_number
-from dualtape.errors import InputError
+from dualtape.errors import InputError, unknown_result
 from dualtape.reverse import curry, need_callable, points
 from dualtape.trees import Leaves, coerce, flatten, object_array, unflatten
 
@@ -40,6 +40,8 @@ def tangents_of(level, leaf, place):
         return tuple(_number_array([pair[k] for pair in pairs], leaf.shape) for k in (0, 1))
     value, tangents = split(level, leaf)
     if value is None:
+        if not isinstance(leaf, (str, bytes)):
+            raise unknown_result(type(leaf))
         return leaf, None
     return value, coerce(value, 0.0 if tangents is None else tangents[place])
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from dualtape.core.sweep import Recording, value_and_gradient_of_float
 from dualtape.core.traced import is_complex, plain
-from dualtape.errors import InputError, OptionError, not_scalar
+from dualtape.errors import InputError, OptionError, not_scalar, unknown_result
 from dualtape.trees import Leaves, map_leaves
 
 __all__ = ["gradient", "pullback", "stop_gradient", "value_and_gradient"]
@@ -286,6 +286,9 @@ def pullback(f, /, *args, **kwargs):
         out = f(*arguments.traced(recording), **kwargs)
     recording.freeze()
     results = Leaves(out, "the result")
+    for leaf, count in zip(results.leaves, results.counts, strict=True):
+        if count is None and not isinstance(leaf, (str, bytes)):
+            raise unknown_result(type(leaf))
     own = [recording.output(x) for x in results.numbers]
     value = _strip(recording, out)
 

@@ -199,6 +199,27 @@ def test_unknown_containers_are_refused(x):
         assert isinstance(info.value, dt.DualtapeError)
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [Unregistered, lambda y: types.SimpleNamespace(a=y), lambda y: (y for _ in range(2)), lambda y: [Unregistered(y)]],
+    ids=["object", "namespace", "generator", "object in a list"],
+)
+def test_unknown_results_are_refused(wrap):
+    f = lambda x: wrap(x * x)
+    for differentiate in (
+        dt.derivative,
+        dt.gradient,
+        dt.pullback,
+        lambda f, x: dt.pushforward(f, x, 1.0),
+        lambda f, x: dt.jacobian(f, x, mode="forward"),
+        lambda f, x: dt.jacobian(f, x, mode="reverse"),
+        lambda f, x: dt.taylor(f, x, 1),
+    ):
+        with pytest.raises(TypeError) as info:
+            differentiate(f, 3.0)
+        assert isinstance(info.value, dt.DualtapeError)
+
+
 def test_dataclasses_as_results():
     out = dt.derivative(lambda x: Body(x * x, (x, 1.0), "n"), 3.0)
     assert out == Body(6.0, (1.0, 0.0), None, None)
