@@ -17,9 +17,9 @@ def is_strict():
 def strict_nan():
     """Let 0 * inf be NaN in derivatives, as IEEE has it.
 
-    By default a tangent or cotangent that is exactly zero stays zero whatever it is multiplied by, so that a branch
-    not taken never makes a NaN. Within this context it does, which helps to find where a NaN or an infinity comes
-    from. The setting belongs to the current thread or asyncio task.
+    By default a product of the chain rule is zero if one of its factors is exactly zero, whatever the other is, so
+    that a branch not taken never makes a NaN. Within this context it does, which helps to find where a NaN or an
+    infinity comes from. The setting belongs to the current thread or asyncio task.
 
     Examples
     --------
