@@ -266,6 +266,36 @@ def frexp(x):
     return x * 2.0**-exponent, exponent
 
 
+def nextafter(x, y):
+    """The floating-point number after x towards y, as ``math.nextafter``; its derivative is that of x.
+
+    Parameters
+    ----------
+    x, y : number
+
+    Returns
+    -------
+    number
+    """
+    plain = traced.plain(x)
+    neighbour = math.nextafter(plain, traced.plain(y))
+    return x + (neighbour - plain) if isinstance(x, Traced) else neighbour
+
+
+def ulp(x):
+    """The unit in the last place of the primal, a plain number, as ``math.ulp``.
+
+    Parameters
+    ----------
+    x : number
+
+    Returns
+    -------
+    float
+    """
+    return math.ulp(traced.plain(x))
+
+
 def polar(z):
     """Modulus and argument of a complex number, as ``cmath.polar``.
 
@@ -365,6 +395,7 @@ FUNCTIONS = _ROWS | {
     "log": log,
     "modf": modf,
     "nan": nan,
+    "nextafter": nextafter,
     "perm": perm,
     "phase": phase,
     "pi": pi,
@@ -374,6 +405,7 @@ FUNCTIONS = _ROWS | {
     "remainder": remainder,
     "round": _rounding("round", round),
     "tau": tau,
+    "ulp": ulp,
     "trunc": _rounding("trunc", math.trunc),
     "where": where,
 }

@@ -155,6 +155,33 @@ def test_an_exception_at_every_operation_leaves_nothing_alive(operator):
     assert live() == (0, 0)
 
 
+def test_what_lives_for_each_operation_is_not_tracked_by_the_collector():
+    tape = dt.Tape()
+    for x in (dt.Dual(1.0, 2.0), dt.Dual(1.0, *range(20)), tape.variable(1.0) * 2.0, dt.sin(tape.variable(1.0))):
+        assert not gc.is_tracked(x)
+
+
+def test_gradients_in_worker_processes():
+    # A fork takes the pools with it; both sides go on for themselves.
+    out = run(
+        """
+        import multiprocessing
+        import dualtape as dt
+
+        def slope(x):
+            return dt.derivative(dt.gradient(lambda y: y**3 * x))(x)
+
+        if __name__ == "__main__":
+            assert slope(1.0) == 6.0
+            with multiprocessing.get_context("fork").Pool(2) as pool:
+                assert pool.map(slope, [1.0, 2.0, 3.0]) == [6.0, 24.0, 54.0]
+            assert slope(3.0) == 54.0
+            print("done")
+        """
+    )
+    assert out == ["done"]
+
+
 def test_a_pullback_holds_its_tape_until_it_is_dropped():
     _, back = dt.pullback(lambda x: x * x, 3.0)
     assert live()[0] == 1
