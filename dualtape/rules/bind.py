@@ -12,7 +12,7 @@ from .grammar import parse
 from .rule import CONSTANTS
 from .table import BY_NAME
 
-__all__ = ["functions", "partial", "set_functions", "text_function", "value"]
+__all__ = ["functions", "on_floats", "partial", "set_functions", "text_function", "value"]
 
 functions: dict = {}
 """The registered function of each row, by name; they take numbers of any kind."""
@@ -161,3 +161,18 @@ def _call(name, arguments):
 def _leaf(method, argument):
     attribute = ast.Attribute(ast.Name("_leaf", ast.Load()), method, ast.Load())
     return ast.Call(attribute, [argument], [])
+
+
+def on_floats(name):
+    """The kernel of a row, on anything that turns into a float.
+
+    Parameters
+    ----------
+    name : str
+        The row's name.
+
+    Returns
+    -------
+    callable
+    """
+    return lambda *args: functions[name](*map(float, args))

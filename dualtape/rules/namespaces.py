@@ -5,15 +5,11 @@ import functools
 import importlib
 import math
 import numbers
-from fractions import Fraction
 
 from . import bind
-from .decimals import DecimalNamespace
-from .multiprecision import MpmathNamespace
 from .namespace import OPERATORS, Namespace
 from .orders import log_ndtr_n, sinc_n
 from .rule import CONSTANTS
-from .symbolic import SympyNamespace
 from .table import BY_NAME
 
 __all__ = ["namespace_of"]
@@ -33,6 +29,7 @@ def namespace_of(value):
 
     Examples
     --------
+    >>> from fractions import Fraction
     >>> namespace_of(2.5), namespace_of(Fraction(1, 3))
     (<namespace of real numbers>, <namespace of fractions>)
     """
@@ -47,10 +44,10 @@ def _of_type(kind):
             return COMPLEX
         if base in (float, int):
             return REAL
-        if base is Fraction:
-            return FRACTION
+        if base.__module__ == "fractions" and base.__name__ == "Fraction":
+            return _fraction()
         if package in ("decimal", "_decimal", "_pydecimal") and base.__name__ == "Decimal":
-            return DECIMAL
+            return _decimal()
         if package == "mpmath" and hasattr(base, "context"):
             return _of_context(base.context)
         if package == "sympy" and base.__name__ == "Basic":
@@ -65,13 +62,33 @@ def _of_type(kind):
     return OBJECT
 
 
+# Kinds outside of floats and complex numbers are looked up when the first such number is met: what they need, the
+# decimal module above all, would make up much of the time that importing dualtape takes.
+@functools.cache
+def _fraction():
+    from .rationals import FractionNamespace
+
+    return FractionNamespace()
+
+
+@functools.cache
+def _decimal():
+    from .decimals import DecimalNamespace
+
+    return DecimalNamespace()
+
+
 @functools.cache
 def _of_context(context):
+    from .multiprecision import MpmathNamespace
+
     return MpmathNamespace(context)
 
 
 @functools.cache
 def _sympy():
+    from .symbolic import SympyNamespace
+
     return SympyNamespace()
 
 
@@ -80,18 +97,13 @@ def _uncertain():
     return UncertainNamespace()
 
 
-def _on_floats(name):
-    """The kernel of a row, on anything that turns into a float."""
-    return lambda *args: bind.functions[name](*map(float, args))
-
-
 class RealNamespace(Namespace):
     """Python's and NumPy's real numbers. The kernels compute on them, by IEEE 754."""
 
     name = "real numbers"
 
     def function(self, name):
-        return _on_floats(name) if name in BY_NAME else None
+        return bind.on_floats(name) if name in BY_NAME else None
 
     def is_number(self, value):
         return isinstance(value, numbers.Real) or _is_numpy_real(value)
@@ -100,42 +112,6 @@ class RealNamespace(Namespace):
 def _is_numpy_real(value):
     # np.bool_ and some half-precision extensions are not registered as numbers.Real.
     return type(value).__module__ == "numpy" and hasattr(type(value), "__float__") and not hasattr(value, "__len__")
-
-
-_FRACTION_FUNCTIONS = {
-    "floor": math.floor,
-    "ceil": math.ceil,
-    "trunc": math.trunc,
-    "round": round,
-    "sign": lambda x: (x > 0) - (x < 0),
-    "fmod": lambda x, y: x - y * math.trunc(Fraction(x) / y),
-    "copysign": lambda x, y: abs(x) if y >= 0 else -abs(x),
-}
-
-
-class FractionNamespace(Namespace):
-    """``fractions.Fraction``: exact in rational functions; others give floats, as those of :mod:`math` do."""
-
-    name = "fractions"
-
-    def __init__(self):
-        super().__init__(_FRACTION_FUNCTIONS)
-
-    def function(self, name):
-        if name in self._functions:
-            return self._functions[name]
-        # A composite row stays exact as far as its text does.
-        return _on_floats(name) if name in BY_NAME and BY_NAME[name].primitive else None
-
-    def number(self, text):
-        return Fraction(text)
-
-    def lift(self, value):
-        """See `Namespace.lift`."""
-        return Fraction(value) if type(value) is int else value
-
-    def is_number(self, value):
-        return isinstance(value, numbers.Rational)
 
 
 # SciPy's ufuncs of complex arguments, imported when one is first called.
@@ -291,7 +267,5 @@ class ObjectNamespace(Namespace):
 
 REAL = RealNamespace()
 COMPLEX = ComplexNamespace()
-FRACTION = FractionNamespace()
-DECIMAL = DecimalNamespace()
 ARRAY = ArrayNamespace()
 OBJECT = ObjectNamespace()
