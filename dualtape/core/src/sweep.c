@@ -1,6 +1,11 @@
 /* The reverse sweep: adjoints of every node that the output depends on. */
 #include "tape.h"
 
+/* The value of an operand, which mostly lies in the block of the node itself. */
+static inline double near_value(const dt_tape *t, const double *value, uint32_t first, uint32_t i) {
+    return DT_LIKELY(i >= first) ? value[i - first] : dt_value_at(t, i);
+}
+
 /* [reverse]
  * For each node out = row(x, y), from the last to the first,
  *
@@ -11,25 +16,25 @@
  */
 #define CASE_UNARY(ROW, row) \
     case 4 * ROW: { \
-        double x = dt_value_at(t, a); \
+        double x = near_value(t, value, first, a); \
         bar[a] += dt_times(w, row##_dx(x, out), strict); \
         break; \
     }
 
 #define CASE_BINARY(ROW, row) \
     case 4 * ROW: { \
-        double x = dt_value_at(t, a), y = dt_value_at(t, b); \
+        double x = near_value(t, value, first, a), y = near_value(t, value, first, b); \
         bar[a] += dt_times(w, row##_dx(x, y, out), strict); \
         bar[b] += dt_times(w, row##_dy(x, y, out), strict); \
         break; \
     } \
     case 4 * ROW + DT_A_CONSTANT: { \
-        double x = t->constants[a], y = dt_value_at(t, b); \
+        double x = constants[a], y = near_value(t, value, first, b); \
         bar[b] += dt_times(w, row##_dy(x, y, out), strict); \
         break; \
     } \
     case 4 * ROW + DT_B_CONSTANT: { \
-        double x = dt_value_at(t, a), y = t->constants[b]; \
+        double x = near_value(t, value, first, a), y = constants[b]; \
         bar[a] += dt_times(w, row##_dx(x, y, out), strict); \
         break; \
     }
@@ -53,17 +58,21 @@ static void general(const dt_tape *t, const dt_row *rows, double *bar, uint32_t 
 }
 
 void dt_sweep_reverse(const dt_tape *t, const dt_row *rows, double *bar, uint32_t from, uint32_t to, int strict) {
+    const double *constants = t->constants;
     uint32_t i = from;
     while (i > to) {
-        uint32_t start = (i - 1) & ~(uint32_t)DT_MASK;
-        const dt_block *block = t->blocks[start >> DT_BLOCK_BITS];
-        if (start < to) start = to;
+        const uint32_t first = (i - 1) & ~(uint32_t)DT_MASK;
+        const dt_block *block = t->blocks[first >> DT_BLOCK_BITS];
+        const double *value = block->value;
+        const uint16_t *ops = block->op;
+        const uint32_t *as = block->a, *bs = block->b;
+        const uint32_t start = first < to ? to : first;
         while (i > start) {
             i--;
             double w = bar[i];
             if (w == 0.0 && !strict) continue;
-            uint32_t k = i & DT_MASK, op = block->op[k], a = block->a[k], b = block->b[k];
-            double out = block->value[k];
+            uint32_t k = i & DT_MASK, op = ops[k], a = as[k], b = bs[k];
+            double out = value[k];
             (void)out;
             switch (op) {
                 CASE_BINARY(DT_ADD, dt_add)
