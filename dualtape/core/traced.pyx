@@ -423,8 +423,8 @@ cdef class Traced:
     def __float__(self):
         raise conversion("float()", "math.sin(x), float(x) and storing into a float array all ask for it. Use "
                          "dt.sin(x) and its kin in place of math's functions, an object array or a list in place of "
-                         "the float array, dt.lift(f) for code that you cannot change, or dt.stop_gradient(x) where "
-                         "the plain number is meant.")
+                         "the float array, or dt.stop_gradient(x) where the plain number is meant. (dt.lift(f), for "
+                         "code that you cannot change, is planned and not there yet.)")
 
     def __complex__(self):
         raise conversion("complex()", "Use x + 0j, or dt.stop_gradient(x) where the plain number is meant.")
