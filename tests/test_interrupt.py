@@ -21,6 +21,9 @@ import time
 import dualtape as dt
 from dualtape.core.tape import live
 
+# Started in the background of a shell, a process inherits SIGINT as ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def interrupt_after(seconds):
     def press():
