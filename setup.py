@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
@@ -27,6 +28,7 @@ EXTENSIONS = {
     "dualtape.core.traced": [],
     "dualtape.core.dual": [],
     "dualtape.core.tape": [SRC / "tape.c"],
+    "dualtape.core.array": [],
     "dualtape.core.pool": [SRC / "scratch.c"],
     "dualtape.core.sweep": [SRC / "sweep.c", SRC / "second.c"],
     "dualtape.core.function": [],
@@ -73,13 +75,13 @@ def generate_rules():
 def extensions():
     """The Extension objects of the compiled core."""
     flags, links = compile_flags()
-    macros = [("CYTHON_TRACE", "1")] if DEBUG else []
+    macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), *([("CYTHON_TRACE", "1")] if DEBUG else [])]
     headers = [str(path) for path in sorted(SRC.glob("*.h"))] + [str(GENERATED / "dualtape_rules.h")]
     return [
         Extension(
             name,
             sources=[name.replace(".", "/") + ".pyx", *map(str, sources)],
-            include_dirs=[str(SRC), str(GENERATED)],
+            include_dirs=[str(SRC), str(GENERATED), numpy.get_include()],
             depends=headers,
             define_macros=macros,
             extra_compile_args=flags,

@@ -6,6 +6,8 @@ nest and mix to any depth.
 
 from dualtape import arrays, errors, testing
 from dualtape._version import __version__
+from dualtape.arrays.creation import array, empty, full, ones, zeros
+from dualtape.core.array import Array, DualArray, VarArray
 from dualtape.core.dual import Dual
 from dualtape.core.pool import release_memory
 from dualtape.core.strict import strict_nan
@@ -31,9 +33,11 @@ from dualtape.testing import check_derivatives
 globals().update(FUNCTIONS)
 
 __all__ = [
+    "Array",
     "ConversionError",
     "DerivativeMismatchError",
     "Dual",
+    "DualArray",
     "DualtapeError",
     "EscapedTracerError",
     "InputError",
@@ -42,15 +46,20 @@ __all__ = [
     "Tape",
     "TapeMemoryError",
     "Var",
+    "VarArray",
     "__version__",
+    "array",
     "arrays",
     "check_derivatives",
     "derivative",
+    "empty",
     "errors",
+    "full",
     "gradient",
     "hessian",
     "hvp",
     "jacobian",
+    "ones",
     "pullback",
     "pushforward",
     "release_memory",
@@ -59,5 +68,6 @@ __all__ = [
     "taylor",
     "testing",
     "value_and_gradient",
+    "zeros",
     *FUNCTIONS,
 ]

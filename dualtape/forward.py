@@ -2,14 +2,15 @@
 
 import numpy as np
 
+from dualtape.core.array import Array, level_of, plain_of, primal_at, tangents_at, wrap_dual
 from dualtape.core.dual import derivative_of_float, make_dual, split
 from dualtape.core.levels import close_level, open_level
 from dualtape.core.traced import Traced, to_number
-from dualtape.errors import InputError, unknown_result
+from dualtape.errors import InputError, escaped, unknown_result
 from dualtape.reverse import curry, need_callable, points
-from dualtape.trees import Leaves, coerce, flatten, object_array, unflatten
+from dualtape.trees import Leaves, coerce, flatten, is_array, object_array, unflatten
 
-__all__ = ["derivative", "dual_numbers", "pushforward", "tangents_of"]
+__all__ = ["derivative", "dual_inputs", "pushforward", "tangents_of", "unit_directions"]
 
 
 def one_like(x):
@@ -19,20 +20,60 @@ def one_like(x):
     return 1.0 if type(x) in (float, int) else 1
 
 
-def dual_numbers(level, values, first, width):
-    """Duals of a level for a list of numbers: numbers `first` to `first + width` carry one unit tangent each."""
+def dual_inputs(level, slots, directions):
+    """Values of a forward level for numbers and arrays.
+
+    Parameters
+    ----------
+    level : int
+    slots : list of number or array
+    directions : list of list
+        For each tangent what it is of each slot.
+    """
     out = []
-    for i, x in enumerate(values):
-        if first <= i < first + width:
-            one = one_like(x)
-            out.append(make_dual(level, x, [one if first + k == i else 0 for k in range(width)]))
+    for j, x in enumerate(slots):
+        parts = [direction[j] for direction in directions]
+        if is_array(x):
+            tangents = [None if t is None else t if isinstance(t, Array) else np.array(t) for t in parts]
+            out.append(wrap_dual(level, x.copy(), tangents) if x.ndim else _zero_dimensional(level, x, tangents))
         else:
-            out.append(make_dual(level, x, [0] * width))
+            out.append(make_dual(level, x, [0 if t is None else t for t in parts]))
     return out
+
+
+def _zero_dimensional(level, x, tangents):
+    return wrap_dual(level, x.copy() if isinstance(x, Array) else np.array(x), tangents)
+
+
+def unit_directions(slots, first, width):
+    """The unit vectors `first` to `first + width` of the space of all numbers in the slots, as directions."""
+    directions = [[None] * len(slots) for _ in range(width)]
+    place = 0
+    for j, x in enumerate(slots):
+        n = x.size if is_array(x) else 1
+        for k in range(max(first, place), min(first + width, place + n)):
+            if is_array(x):
+                unit = np.zeros(x.shape, dtype=x.dtype)
+                unit.reshape(-1)[k - place] = 1.0
+                directions[k - first][j] = unit
+            else:
+                directions[k - first][j] = one_like(x)
+        place += n
+    return directions
 
 
 def tangents_of(level, leaf, place):
     """One leaf of what a function returned: its value and one of its tangents."""
+    if isinstance(leaf, Array):
+        if level_of(leaf) > level:
+            raise escaped()
+        tangents = tangents_at(level, leaf) if leaf._level == level else None
+        value = primal_at(level, leaf)
+        value = value.copy() if level_of(value) else np.array(plain_of(value))
+        if tangents is None or tangents[place] is None:
+            return value, np.zeros(leaf.shape, dtype=leaf.dtype if leaf.dtype.kind in "fc" else np.float64)
+        tangent = tangents[place]
+        return value, tangent.copy() if level_of(tangent) else np.array(plain_of(tangent))
     if isinstance(leaf, np.ndarray):
         if leaf.dtype != object:
             return leaf, np.zeros(leaf.shape, dtype=leaf.dtype if leaf.dtype.kind in "fc" else np.float64)
@@ -100,10 +141,15 @@ def derivative(f, x=_ABSENT, /, **kwargs):
         value, tangent, native = derivative_of_float(f, x)
         if native:
             return tangent
-        return _tangent_structure(f, x, kwargs, tangent, value)
+        try:
+            return _tangent_structure(f, x, kwargs, tangent[0], value)
+        finally:
+            close_level(*tangent)
     need_callable(f, "derivative")
     if x is _ABSENT:
         return derivative(f, kwargs.pop("x"), **kwargs) if "x" in kwargs else curry(derivative, f, **kwargs)
+    if isinstance(x, Array) and x.ndim == 0:
+        x = x[()]
     if isinstance(x, (bool, np.bool_)):
         raise InputError("dt.derivative with respect to a boolean: it has no derivative")
     number = to_number(x)
@@ -115,9 +161,9 @@ def derivative(f, x=_ABSENT, /, **kwargs):
     level, before = open_level()
     try:
         out = f(make_dual(level, number, [one_like(number)]), **kwargs)
+        slope = _tangent_structure(f, x, kwargs, level, out)
     finally:
         close_level(level, before)
-    slope = _tangent_structure(f, x, kwargs, level, out)
     return coerce(x, slope) if isinstance(x, np.generic) and isinstance(slope, float) else slope
 
 
@@ -179,11 +225,11 @@ def pushforward(f, /, *args, **kwargs):
     direction.must_match(point, "primals")
     level, before = open_level()
     try:
-        duals = [make_dual(level, x, [v]) for x, v in zip(point.numbers, direction.numbers, strict=True)]
+        duals = dual_inputs(level, point.slots, [direction.like(point)])
         inputs = point.rebuild(duals)
         out = f(*inputs, **kwargs) if several else f(inputs, **kwargs)
+        leaves, spec = flatten(out)
+        pairs = [tangents_of(level, leaf, 0) for leaf in leaves]
     finally:
         close_level(level, before)
-    leaves, spec = flatten(out)
-    pairs = [tangents_of(level, leaf, 0) for leaf in leaves]
     return unflatten(spec, [value for value, _ in pairs]), unflatten(spec, [tangent for _, tangent in pairs])

@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from dualtape.core.array import level_of
 from dualtape.core.levels import close_level, open_level
 from dualtape.core.sweep import Recording
-from dualtape.core.traced import Traced, is_complex
-from dualtape.errors import InputError, OptionError, not_scalar
-from dualtape.forward import dual_numbers, tangents_of
-from dualtape.reverse import curry, gradient, need_callable, points
-from dualtape.trees import Leaves, flatten, object_array
+from dualtape.core.traced import Traced, is_complex, plain
+from dualtape.errors import InputError, OptionError
+from dualtape.forward import dual_inputs, tangents_of, unit_directions
+from dualtape.reverse import curry, gradient, need_callable, points, scalar_output, variable
+from dualtape.trees import Leaves, array_of, elements, flatten, is_array, object_array
 
 __all__ = ["hessian", "hvp", "jacobian"]
 
@@ -59,31 +60,30 @@ def jacobian(f, /, *args, mode="auto", **kwargs):
     if len(args) != 1:
         raise TypeError(f"dt.jacobian(f, x) takes one point ({len(args)} given): pass further values by keyword")
     point = Leaves(args[0], "x")
-    if mode == "forward" or (mode == "auto" and len(point.numbers) <= CHUNK):
+    if mode == "forward" or (mode == "auto" and point.size <= CHUNK):
         return _forward_jacobian(f, point, kwargs)
     return _reverse_jacobian(f, point, kwargs, mode)
 
 
 def _forward_jacobian(f, point, kwargs):
-    n = len(point.numbers)
+    n = point.size
     columns = []
     result = None
     for first in range(0, max(n, 1), CHUNK):
         width = min(CHUNK, n - first)
         level, before = open_level()
         try:
-            inputs = dual_numbers(level, point.numbers, first, max(width, 1))
-            out = f(point.rebuild(inputs), **kwargs)
+            directions = unit_directions(point.slots, first, width) or [[None] * len(point.slots)]
+            out = f(point.rebuild(dual_inputs(level, point.slots, directions)), **kwargs)
+            result = result or _Result(out)
+            leaves = flatten(out)[0]
+            for k in range(width):
+                column = []
+                for leaf in leaves:
+                    column.extend(_numbers_of(tangents_of(level, leaf, k)[1]))
+                columns.append(column)
         finally:
             close_level(level, before)
-        result = result or _Result(out)
-        leaves = flatten(out)[0]
-        for k in range(width):
-            column = []
-            for leaf in leaves:
-                tangent = _numbers_of(tangents_of(level, leaf, k)[1])
-                column.extend(tangent)
-            columns.append(column)
     rows = [[column[i] for column in columns] for i in range(result.size)]
     return result.assemble(rows, point)
 
@@ -91,7 +91,7 @@ def _forward_jacobian(f, point, kwargs):
 def _numbers_of(x):
     if x is None:
         raise InputError("the function returned something that is no number. dt.jacobian needs numbers or arrays")
-    return x.ravel().tolist() if isinstance(x, np.ndarray) else [x]
+    return elements(x) if is_array(x) else [x]
 
 
 class _Result:
@@ -102,7 +102,9 @@ class _Result:
         if None in self.leaves.counts:
             bad = self.leaves.leaves[self.leaves.counts.index(None)]
             raise InputError(f"the function returned {type(bad).__name__!r} where numbers are needed")
-        self.size = len(self.leaves.numbers)
+        self.size = self.leaves.size
+        self.shapes = [x.shape if is_array(x) else () for x in self.leaves.leaves]
+        self.sizes = [x.size if is_array(x) else 1 for x in self.leaves.leaves]
 
     def assemble(self, rows, point):
         """The Jacobian from its rows, one for each output number."""
@@ -111,10 +113,10 @@ class _Result:
             return _as_array([x for row in rows for x in row], shape + point.shape, point.dtype)
         place = 0
         leaves = []
-        for leaf, count in zip(self.leaves.leaves, self.leaves.counts, strict=True):
+        for leaf_shape, count in zip(self.shapes, self.sizes, strict=True):
             part = rows[place : place + count]
             place += count
-            leaves.append(_block(part, np.shape(leaf), point))
+            leaves.append(_block(part, leaf_shape, point))
         return self.leaves.unflatten(leaves)
 
 
@@ -126,9 +128,10 @@ def _block(rows, shape, point):
         if count is None:
             blocks.append(None)
             continue
+        count = leaf.size if is_array(leaf) else 1
         part = [x for row in rows for x in row[start : start + count]]
         start += count
-        blocks.append(_as_array(part, shape + np.shape(leaf), np.dtype(np.float64)))
+        blocks.append(_as_array(part, shape + (leaf.shape if is_array(leaf) else ()), np.dtype(np.float64)))
     return point.unflatten(blocks)
 
 
@@ -140,36 +143,74 @@ def _as_array(values, shape, dtype):
         return np.array(values, dtype=dtype).reshape(shape)
     if all(type(x) in (int, float, complex) for x in values):
         return np.array(values, dtype=np.complex128).reshape(shape)
+    if any(isinstance(x, Traced) and level_of(x) for x in values) and all(is_real_number(x) for x in values):
+        return array_of(values, shape)
     return object_array(values, shape)
 
 
+def is_real_number(x):
+    """Whether a number is, below all levels, a float or an int: an element that an array can have."""
+    return type(plain(x)) in (float, int)
+
+
 def _reverse_jacobian(f, point, kwargs, mode):
-    n = len(point.numbers)
+    n = point.size
     with Recording() as recording:
-        out = f(point.rebuild([recording.variable(x) for x in point.numbers]), **kwargs)
+        pairs = [variable(recording, x) for x in point.slots]
+        inputs = [place for _, place in pairs]
+        out = f(point.rebuild([value for value, _ in pairs]), **kwargs)
+        del pairs
         result = _Result(out)
-        own = [recording.output(x) for x in result.leaves.numbers]
-        if any(is_complex(x) for x in (*own, *point.numbers)):
+        own = [recording.output(x) for x in result.leaves.slots]
+        if any(_complex(x) for x in (*own, *point.slots)):
             # An adjoint is one complex number where the derivative of a complex result takes two real ones.
             return _forward_jacobian(f, point, kwargs)
         mine = [x for x in own if recording.owns(x)]
-        by_columns = mode == "auto" and len(mine) > n
-        if by_columns and not recording.boxed:
-            columns = iter(recording.tangents(mine, np.eye(n)).T.tolist())
+        size = sum(x.size if is_array(x) else 1 for x in mine)
+        if mode == "auto" and size > n and not recording.boxed and not recording.arrays:
+            columns = recording.tangents(mine, np.eye(n)).T.tolist()
+        elif mode == "auto" and size > n and recording.arrays:
+            del out, own, mine, result
+            return _forward_jacobian(f, point, kwargs)
         else:
-            columns = (recording.adjoints([x], [1 if recording.boxed else 1.0], n) for x in mine)
-        rows = [next(columns) if recording.owns(x) else [0.0] * n for x in own]
-        shape_holder = _plain_result(result, recording)
+            columns = [_row(recording, x, w, inputs) for x in mine for w in _unit_cotangents(recording, x)]
+        columns = iter(columns)
+        rows = []
+        for x in own:
+            for _ in range(x.size if is_array(x) else 1):
+                rows.append(next(columns) if recording.owns(x) else [0.0] * n)
+        result.leaves.slots = []
         del out, own, mine, columns
+        shape_holder = _plain_result(result, recording)
     return shape_holder.assemble(rows, point)
 
 
+def _complex(x):
+    return x.dtype.kind == "c" if is_array(x) else is_complex(x)
+
+
+def _unit_cotangents(recording, x):
+    """The cotangents that pick one number of a result each."""
+    if not is_array(x):
+        yield 1 if recording.boxed else 1.0
+        return
+    for index in np.ndindex(x.shape):
+        unit = np.zeros(x.shape, dtype=x.dtype)
+        unit[index] = 1.0
+        yield unit
+
+
+def _row(recording, x, cotangent, inputs):
+    row = []
+    for bar in recording.adjoints([x], [cotangent], inputs):
+        row.extend(elements(bar) if is_array(bar) else [bar])
+    return row
+
+
 def _plain_result(result, recording):
-    """Let go of the Vars in a result, so that the tape can serve again."""
-    result.leaves.numbers = []
+    """Let go of the traced values in a result, so that the tape can serve again."""
     result.leaves.leaves = [
-        x.value if recording.owns(x) else np.empty(x.shape) if isinstance(x, np.ndarray) else x
-        for x in result.leaves.leaves
+        np.empty(x.shape) if is_array(x) else x.value if recording.owns(x) else x for x in result.leaves.leaves
     ]
     return result
 
@@ -213,11 +254,11 @@ def hessian(f, /, *args, **kwargs):
     if len(args) != 1:
         raise TypeError(f"dt.hessian(f, x) takes one point ({len(args)} given): pass further values by keyword")
     point = Leaves(args[0], "x")
-    if any(is_complex(x) for x in point.numbers):
+    if any(_complex(x) for x in point.slots):
         raise InputError(
             "dt.hessian is not defined at complex points: write f as a function of real and imaginary parts"
         )
-    n = len(point.numbers)
+    n = point.size
     rows = _second(f, point, np.eye(n), kwargs)
     if rows is None:
         return jacobian(lambda x: gradient(f, x, **kwargs), args[0], mode="forward")
@@ -226,21 +267,21 @@ def hessian(f, /, *args, **kwargs):
     place = 0
     leaves = []
     for leaf, count in zip(point.leaves, point.counts, strict=True):
-        leaves.append(None if count is None else _block(rows[place : place + count], np.shape(leaf), point))
-        place += count or 0
+        size = None if count is None else leaf.size if is_array(leaf) else 1
+        shape = leaf.shape if is_array(leaf) else ()
+        leaves.append(None if count is None else _block(rows[place : place + size], shape, point))
+        place += size or 0
     return point.unflatten(leaves)
 
 
 def _second(f, point, directions, kwargs):
     """Hessian-vector products in C, as lists; None where the program is not one on floats."""
-    if any(type(x) is not float for x in point.numbers):
+    if any(type(x) is not float for x in point.slots):
         return None
     with Recording() as recording:
-        out = f(point.rebuild([recording.variable(x) for x in point.numbers]), **kwargs)
-        own = recording.output(out)
-        if own is None or is_complex(own):
-            raise not_scalar(type(out))
-        if recording.boxed or (isinstance(own, Traced) and not recording.owns(own)):
+        out = f(point.rebuild([recording.variable(x) for x in point.slots]), **kwargs)
+        own = scalar_output(recording, out)
+        if recording.boxed or recording.arrays or (isinstance(own, Traced) and not recording.owns(own)):
             return None
         rows = (
             recording.second(own, directions)[1].tolist()
@@ -292,10 +333,10 @@ def hvp(f, /, *args, **kwargs):
     point = Leaves(args[0], "x")
     vector = Leaves(args[1], "v")
     vector.must_match(point, "x")
-    if any(is_complex(x) for x in point.numbers):
+    if any(_complex(x) for x in point.slots):
         raise InputError("dt.hvp is not defined at complex points: write f as a function of real and imaginary parts")
-    if all(type(v) is float for v in vector.numbers):
-        rows = _second(f, point, np.array([vector.numbers]).reshape(1, -1), kwargs)
+    if all(type(v) is float for v in vector.slots):
+        rows = _second(f, point, np.array([vector.slots]).reshape(1, -1), kwargs)
         if rows is not None:
             return point.derivatives(rows[0])
     return _boxed_hvp(f, point, vector, kwargs)
@@ -303,13 +344,10 @@ def hvp(f, /, *args, **kwargs):
 
 def _boxed_hvp(f, point, vector, kwargs):
     """Forward over reverse by dual numbers: the tangent of the gradient along `vector`."""
-    from dualtape.core.dual import make_dual
-
     level, before = open_level()
     try:
-        inputs = [make_dual(level, x, [v]) for x, v in zip(point.numbers, vector.numbers, strict=True)]
-        slopes = gradient(f, point.rebuild(inputs), **kwargs)
+        slopes = gradient(f, point.rebuild(dual_inputs(level, point.slots, [vector.like(point)])), **kwargs)
+        tangents = [tangents_of(level, x, 0)[1] for x in Leaves(slopes, "the gradient").slots]
     finally:
         close_level(level, before)
-    numbers = Leaves(slopes, "the gradient").numbers
-    return point.derivatives([tangents_of(level, x, 0)[1] for x in numbers])
+    return point.derivatives(tangents)

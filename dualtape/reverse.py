@@ -5,10 +5,11 @@ import operator
 
 import numpy as np
 
+from dualtape.core.array import Array, level_of, plain_of
 from dualtape.core.sweep import Recording, value_and_gradient_of_float
 from dualtape.core.traced import is_complex, plain
 from dualtape.errors import InputError, OptionError, not_scalar, unknown_result
-from dualtape.trees import Leaves, map_leaves
+from dualtape.trees import Leaves, is_array, map_leaves
 
 __all__ = ["gradient", "pullback", "stop_gradient", "value_and_gradient"]
 
@@ -72,25 +73,34 @@ class _Arguments:
         self.places = places
         self.parts = [Leaves(args[i], f"argument {i}") for i in places]
 
-    @property
-    def count(self):
-        return sum(len(part.numbers) for part in self.parts)
-
     def traced(self, recording):
-        """The arguments with variables of the recording in them, and those variables."""
+        """The arguments with variables of the recording in them."""
         args = list(self.args)
+        self.inputs = []
         for i, part in zip(self.places, self.parts, strict=True):
-            args[i] = part.rebuild([recording.variable(x) for x in part.numbers])
+            values = []
+            for x in part.slots:
+                value, place = variable(recording, x)
+                values.append(value)
+                self.inputs.append(place)
+            args[i] = part.rebuild(values)
         return args
 
     def derivatives(self, values, many):
-        """The gradient, from one adjoint for each number."""
+        """The gradient, from one adjoint for each slot."""
         out = []
         place = 0
         for part in self.parts:
-            out.append(part.derivatives(values[place : place + len(part.numbers)]))
-            place += len(part.numbers)
+            out.append(part.derivatives(values[place : place + len(part.slots)]))
+            place += len(part.slots)
         return tuple(out) if many else out[0]
+
+
+def variable(recording, x):
+    """A variable of a recording, and what its adjoint is asked for by."""
+    if is_array(x):
+        return recording.array(x)
+    return (v := recording.variable(x)), v._index
 
 
 def _split_aux(out, has_aux):
@@ -109,6 +119,10 @@ def _strip(recording, structure):
 
 
 def _strip_leaf(recording, x):
+    if isinstance(x, Array):
+        if level_of(x) == 0:
+            return plain_of(x).copy()
+        return x.value if recording.owns(x) else x
     if isinstance(x, np.ndarray) and x.dtype == object:
         out = np.empty(x.shape, dtype=object)
         for index in np.ndindex(x.shape):
@@ -170,7 +184,7 @@ def value_and_gradient(f, /, *args, argnums=None, has_aux=False, **kwargs):
     arguments = _Arguments(args, places)
     with Recording() as recording:
         out, aux = _split_aux(f(*arguments.traced(recording), **kwargs), has_aux)
-        value, bars = scalar_gradient(recording, out, arguments.count)
+        value, bars = scalar_gradient(recording, out, arguments.inputs)
         del out
         if has_aux:
             value = (value, _strip(recording, aux))
@@ -178,23 +192,27 @@ def value_and_gradient(f, /, *args, argnums=None, has_aux=False, **kwargs):
     return value, arguments.derivatives(bars, many)
 
 
-def scalar_gradient(recording, out, count):
-    """The value of a scalar result and the adjoints of the first `count` variables."""
-    own = recording.output(out)
-    if own is None or is_complex(own):
-        raise _no_real_scalar(out, own)
+def scalar_gradient(recording, out, inputs):
+    """The value of a scalar result and its derivatives with respect to variables."""
+    own = scalar_output(recording, out)
     if not recording.owns(own):
-        return own, [0.0] * count
-    return own.value, recording.adjoints([own], [1 if recording.boxed else 1.0], count)
+        return own, recording.adjoints([], [], inputs)
+    if isinstance(own, Array):
+        return own.value[()], recording.adjoints([own], [np.ones((), own.dtype)], inputs)
+    return own.value, recording.adjoints([own], [1 if recording.boxed else 1.0], inputs)
 
 
-def _no_real_scalar(out, own):
-    if own is None:
-        return not_scalar(type(out))
-    return InputError(
-        "the function returned a complex number, whose gradient is not defined. Return abs(z), z.real or z.imag, or "
-        "use dt.derivative for the derivative of a holomorphic function."
-    )
+def scalar_output(recording, out):
+    """What a function returned, as one real number; a 0-d array counts for one."""
+    own = recording.output(out)
+    if own is None or (is_array(own) and own.ndim):
+        raise not_scalar(type(out))
+    if (is_array(own) and own.dtype.kind == "c") or is_complex(own):
+        raise InputError(
+            "the function returned a complex number, whose gradient is not defined. Return abs(z), z.real or z.imag, "
+            "or use dt.derivative for the derivative of a holomorphic function."
+        )
+    return own[()] if isinstance(own, np.ndarray) else own
 
 
 def gradient(f, /, *args, argnums=None, has_aux=False, **kwargs):
@@ -289,15 +307,15 @@ def pullback(f, /, *args, **kwargs):
     for leaf, count in zip(results.leaves, results.counts, strict=True):
         if count is None and not isinstance(leaf, (str, bytes)):
             raise unknown_result(type(leaf))
-    own = [recording.output(x) for x in results.numbers]
+    own = [recording.output(x) for x in results.slots]
     value = _strip(recording, out)
 
     def back(cotangent):
         """The gradient for a cotangent of the value."""
         weights = Leaves(cotangent, "the cotangent")
         weights.must_match(results, "the value")
-        pairs = [(x, w) for x, w in zip(own, weights.numbers, strict=True) if recording.owns(x)]
-        bars = recording.adjoints([x for x, _ in pairs], [w for _, w in pairs], arguments.count)
+        pairs = [(x, w) for x, w in zip(own, weights.like(results), strict=True) if recording.owns(x)]
+        bars = recording.adjoints([x for x, _ in pairs], [w for _, w in pairs], arguments.inputs)
         return arguments.derivatives(bars, many)
 
     del out
@@ -330,6 +348,8 @@ def stop_gradient(x):
 
 
 def _stop_leaf(x):
+    if isinstance(x, Array):
+        return plain_of(x).copy()
     if isinstance(x, np.ndarray) and x.dtype == object:
         out = np.empty(x.shape, dtype=object)
         for index in np.ndindex(x.shape):

@@ -61,7 +61,7 @@ def check_derivatives(f, *args, order=2, modes=("forward", "reverse"), rtol=1e-5
         raise OptionError(f"order must be an integer from 1 on, not {order!r}")
     point = [Leaves(arg, f"argument {i}") for i, arg in enumerate(args)]
 
-    if not any(part.numbers for part in point):
+    if not any(part.size for part in point):
         return  # no inputs, no derivatives
 
     def flat(*numbers):
@@ -79,9 +79,8 @@ def _call_flat(f, point, numbers, kwargs):
     args = []
     place = 0
     for part in point:
-        count = len(part.numbers)
-        args.append(part.rebuild(list(numbers[place : place + count])))
-        place += count
+        args.append(part.rebuild(part.slots_of(numbers[place : place + part.size])))
+        place += part.size
     out = Leaves(f(*args, **kwargs), "the result")
     return out.numbers
 

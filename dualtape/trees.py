@@ -5,15 +5,20 @@ traced numbers in their places, and puts derivatives back with the structure, sh
 """
 
 import contextvars
+import functools
 import numbers
 
 import numpy as np
 
+from dualtape.arrays.creation import array
 from dualtape.core import traced
+from dualtape.core.array import Array, level_of, plain_of
 from dualtape.core.traced import Traced
 from dualtape.errors import InputError, OptionError
 
-__all__ = ["Leaves", "coerce", "flatten", "map_leaves", "object_array", "unflatten"]
+__all__ = [
+    "Leaves", "array_of", "coerce", "elements", "flatten", "is_array", "map_leaves", "object_array", "unflatten",
+]  # fmt: skip
 
 _NAMESPACE = "dualtape"
 # While arguments are rebuilt around traced values, dataclasses run their own __init__, so that what they derive from
@@ -181,8 +186,9 @@ class Leaves:
 
     Attributes
     ----------
-    numbers : list
-        All numbers, those of arrays in C order.
+    slots : list
+        What differentiation is with respect to: numbers, and arrays of them as wholes. The elements of an object
+        array are numbers of their own.
     """
 
     def __init__(self, structure, name="the argument"):
@@ -191,12 +197,15 @@ class Leaves:
         if type(structure) in (list, tuple) and all(type(x) is float for x in structure):
             # By far the most usual structure goes without the help of optree.
             self.flat = type(structure)
-            self.numbers = self.leaves = list(structure)
+            self.slots = self.leaves = list(structure)
             self.counts = [1] * len(structure)
             return
-        self.leaves, self.spec = flatten(structure)
-        self.numbers = []
-        self.counts = []  # how many numbers each leaf holds; None for a leaf that passes through
+        if type(structure) is np.ndarray:
+            self.leaves, self.spec = [structure], _leaf_spec()
+        else:
+            self.leaves, self.spec = flatten(structure)
+        self.slots = []
+        self.counts = []  # how many slots each leaf takes; None for a leaf that passes through
         for leaf in self.leaves:
             self.counts.append(self._take(leaf))
         strangers = [x for x, n in zip(self.leaves, self.counts, strict=True) if n is None]
@@ -209,11 +218,14 @@ class Leaves:
 
     def _take(self, leaf):
         if type(leaf) is float:
-            self.numbers.append(leaf)
+            self.slots.append(leaf)
             return 1
-        if isinstance(leaf, np.ndarray) and leaf.ndim:
+        if isinstance(leaf, np.ndarray):
             return self._take_array(leaf)
-        if isinstance(leaf, (bool, np.bool_)) or (isinstance(leaf, np.ndarray) and leaf.dtype == bool):
+        if isinstance(leaf, Array):
+            self.slots.append(leaf if level_of(leaf) else plain_of(leaf).copy())
+            return 1
+        if isinstance(leaf, (bool, np.bool_)):
             raise InputError(
                 f"{self.name} holds a boolean, which has no derivative. Pass it by a closure or a keyword argument, or "
                 "choose the arguments to differentiate with argnums."
@@ -221,7 +233,7 @@ class Leaves:
         number = traced.to_number(leaf)
         if number is None:
             return None
-        self.numbers.append(float(number) if type(number) is int else number)
+        self.slots.append(float(number) if type(number) is int else number)
         return 1
 
     def _take_array(self, leaf):
@@ -236,18 +248,41 @@ class Leaves:
                 f"{self.name} holds an array of booleans, which has no derivative. Pass it by a closure or a keyword "
                 "argument, or choose the arguments to differentiate with argnums."
             )
-        if kind not in "iufcO":
+        if kind in "fc":
+            self.slots.append(leaf if type(leaf) is np.ndarray else np.asarray(leaf))
+            return 1
+        if kind in "iu":
+            self.slots.append(np.asarray(leaf).astype(np.float64))
+            return 1
+        if kind != "O":
             return None
         values = np.asarray(leaf).ravel().tolist()
-        if kind == "O":
-            booleans = any(isinstance(x, (bool, np.bool_)) for x in values)
-            values = [traced.to_number(x) for x in values]
-            if booleans or any(x is None for x in values):
-                raise InputError(f"{self.name} holds an object array with elements that are no real or complex numbers")
-        elif leaf.dtype.itemsize > 8 and kind == "f":
-            values = [float(x) for x in values]
-        self.numbers.extend(float(x) if type(x) is int else x for x in values)
+        booleans = any(isinstance(x, (bool, np.bool_)) for x in values)
+        values = [traced.to_number(x) for x in values]
+        if booleans or any(x is None for x in values):
+            raise InputError(f"{self.name} holds an object array with elements that are no real or complex numbers")
+        self.slots.extend(float(x) if type(x) is int else x for x in values)
         return leaf.size
+
+    @property
+    def numbers(self):
+        """All numbers, those of arrays in C order."""
+        if not any(is_array(x) for x in self.slots):
+            return self.slots
+        out = []
+        for x in self.slots:
+            out.extend(elements(x) if is_array(x) else [x])
+        return out
+
+    @property
+    def size(self):
+        """How many numbers there are."""
+        return sum(x.size if is_array(x) else 1 for x in self.slots)
+
+    @property
+    def has_arrays(self):
+        """Whether a slot is an array."""
+        return any(is_array(x) for x in self.slots)
 
     @property
     def shape(self):
@@ -257,20 +292,18 @@ class Leaves:
         if self.flat is not None:
             return (len(self.leaves),)
         if len(self.leaves) == 1 and self.spec.is_leaf():
-            return np.shape(self.leaves[0]) if isinstance(self.leaves[0], np.ndarray) else ()
+            return self.leaves[0].shape if is_array(self.leaves[0]) else ()
         return _nested_shape(self.spec, self.leaves)
 
     @property
     def dtype(self):
         """The dtype of derivatives with respect to the argument as one array."""
-        kinds = {
-            leaf.dtype for leaf in self.leaves if isinstance(leaf, (np.ndarray, np.generic)) and leaf.dtype.kind == "f"
-        }
+        kinds = {x.dtype for x in self.leaves if isinstance(x, (np.ndarray, np.generic, Array)) and x.dtype.kind == "f"}
         return kinds.pop() if len(kinds) == 1 and len(self.leaves) == 1 else np.dtype(np.float64)
 
     def must_match(self, other, name):
         """Raise unless both have the same structure, or are the same vector or matrix in other containers."""
-        same = len(self.numbers) == len(other.numbers)
+        same = self.size == other.size
         if same and (self.shape is None or self.shape != other.shape):
             same = self.places() == other.places()
         if not same:
@@ -278,16 +311,36 @@ class Leaves:
                 f"{self.name} must have the structure of {name}: {self._description()} against {other._description()}"
             )
 
+    def like(self, other):
+        """The numbers in the slots of another structure that this one matches: those of its arrays as arrays."""
+        if len(self.slots) == len(other.slots) and all(
+            (x.shape if is_array(x) else None) == (y.shape if is_array(y) else None)
+            for x, y in zip(self.slots, other.slots, strict=True)
+        ):
+            return self.slots
+        return other.slots_of(self.numbers)
+
+    def slots_of(self, numbers):
+        """Numbers, as many as the structure has, as values for its slots: those of its arrays as arrays."""
+        out, place = [], 0
+        for x in self.slots:
+            if is_array(x):
+                out.append(array_of(numbers[place : place + x.size], x.shape))
+                place += x.size
+            else:
+                out.append(numbers[place])
+                place += 1
+        return out
+
     def _description(self):
         shape = self.shape
         kind = f"structure {self.spec}" if shape is None else f"shape {shape}" if shape else "a number"
-        return f"{len(self.numbers)} numbers ({kind})"
+        return f"{self.size} numbers ({kind})"
 
     def forget(self):
         """Let go of the numbers, keeping the structure: traced values keep their tape from serving again."""
-        shapes = [np.shape(x) for x in self.leaves]
-        self.leaves = [np.empty(shape) if shape else 0.0 for shape in shapes]
-        self.numbers = [0.0] * len(self.numbers)
+        self.leaves = [np.empty(x.shape, _kept_dtype(x)) if is_array(x) else 0.0 for x in self.leaves]
+        self.slots = [np.empty(x.shape, x.dtype) if is_array(x) else 0.0 for x in self.slots]
 
     def places(self):
         """Where each number stands, as Python would write it: ``['a'][0]``."""
@@ -296,7 +349,7 @@ class Leaves:
         out = []
         for accessor, leaf, count in zip(self.spec.accessors(), self.leaves, self.counts, strict=True):
             path = accessor.codify("")
-            if isinstance(leaf, np.ndarray) and leaf.ndim:
+            if is_array(leaf) and leaf.ndim:
                 out.extend(f"{path}[{', '.join(map(str, index))}]" for index in np.ndindex(leaf.shape))
             elif count:
                 out.append(path)
@@ -307,7 +360,7 @@ class Leaves:
         return self.flat(leaves) if self.flat is not None else unflatten(self.spec, leaves)
 
     def rebuild(self, values):
-        """The argument with other numbers in place of its own: arrays become object arrays."""
+        """The argument with other values in its slots."""
         if self.flat is not None:
             return self.flat(values)
         place = 0
@@ -315,7 +368,7 @@ class Leaves:
         for leaf, count in zip(self.leaves, self.counts, strict=True):
             if count is None:
                 leaves.append(leaf)
-            elif isinstance(leaf, np.ndarray) and leaf.ndim:
+            elif isinstance(leaf, np.ndarray) and leaf.dtype == object:
                 leaves.append(object_array(values[place : place + count], leaf.shape))
                 place += count
             else:
@@ -324,7 +377,7 @@ class Leaves:
         return unflatten(self.spec, leaves, construct=True)
 
     def derivatives(self, values):
-        """Numbers, one for each of the argument's, with its structure, shapes and dtypes; None where a leaf is no
+        """Derivatives, one for each slot, with the argument's structure, shapes and dtypes; None where a leaf is no
         number.
         """
         if self.flat is not None:
@@ -337,28 +390,63 @@ class Leaves:
                 continue
             part = values[place : place + count]
             place += count
-            if isinstance(leaf, np.ndarray):
-                leaves.append(_array_like(leaf, part))
+            if isinstance(leaf, np.ndarray) and leaf.dtype == object:
+                elements_ = leaf.ravel().tolist()
+                leaves.append(object_array([coerce(x, d) for x, d in zip(elements_, part, strict=True)], leaf.shape))
+            elif is_array(leaf):
+                leaves.append(_array_like(leaf, part[0]))
             else:
                 leaves.append(coerce(leaf, part[0]))
         return unflatten(self.spec, leaves)
 
 
-def _array_like(leaf, values):
-    """Derivatives with respect to the elements of an array."""
-    if leaf.dtype.kind == "O" or any(isinstance(x, Traced) for x in values):
-        elements = leaf.ravel().tolist()
-        return object_array([coerce(x, d) for x, d in zip(elements, values, strict=True)], leaf.shape)
+def _kept_dtype(x):
+    return object if x.dtype == object else x.dtype
+
+
+@functools.cache
+def _leaf_spec():
+    """The structure of a single leaf."""
+    return flatten(0.0)[1]
+
+
+def is_array(x):
+    """Whether `x` is an array, plain or traced."""
+    return isinstance(x, (np.ndarray, Array))
+
+
+def elements(x):
+    """The elements of an array in C order, as numbers."""
+    if isinstance(x, np.ndarray):
+        return x.ravel().tolist()
+    flat = x.ravel()
+    return [flat[k] for k in range(x.size)]
+
+
+def array_of(values, shape):
+    """Numbers as an array; traced ones as a traced array."""
+    if any(isinstance(x, (Traced, Array)) and level_of(x) for x in values):
+        return array(list(values)).reshape(shape)
+    return np.array([plain_of(x) for x in values]).reshape(shape)
+
+
+def _array_like(leaf, derivative):
+    """A derivative with respect to an array."""
+    if isinstance(derivative, Array) and level_of(derivative):
+        return derivative
+    derivative = np.asarray(plain_of(derivative))
     dtype = leaf.dtype if leaf.dtype.kind in "fc" else np.dtype(np.float64)
-    return np.array(values, dtype=dtype).reshape(leaf.shape)
+    if derivative.dtype == dtype or (derivative.dtype.kind == "c" and dtype.kind != "c"):
+        return derivative
+    return derivative.astype(dtype)
 
 
 def _nested_shape(spec, leaves):
-    if spec.type not in (list, tuple) or any(isinstance(leaf, np.ndarray) and leaf.ndim for leaf in leaves):
+    if spec.type not in (list, tuple) or any(is_array(leaf) and leaf.ndim for leaf in leaves):
         return None
     children = spec.children()
     if all(child.is_leaf() for child in children):
-        return (len(children),) if all(traced.to_number(leaf) is not None for leaf in leaves) else None
+        return (len(children),) if all(is_array(x) or traced.to_number(x) is not None for x in leaves) else None
     shapes = []
     place = 0
     for child in children:

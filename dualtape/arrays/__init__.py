@@ -1,5 +1,5 @@
-"""What NumPy's protocols add to traced values."""
+"""What NumPy's protocols add: arrays with derivatives, and NumPy's functions on traced values."""
 
-from dualtape.arrays import ufunc
+from dualtape.arrays import functions, methods, ufunc
 
-__all__ = ["ufunc"]
+__all__ = ["functions", "methods", "ufunc"]

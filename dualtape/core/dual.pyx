@@ -448,7 +448,8 @@ def derivative_of_float(f, double x):
     Returns
     -------
     value, tangent
-        Floats where f returned a native Dual of this level; else what f returned, and the level.
+        Floats where f returned a native Dual of this level; else what f returned, and the level with the one before
+        it: the differentiation still runs then, and the caller ends it by `close_level`.
     native : bool
         Which of the two.
     """
@@ -458,11 +459,13 @@ def derivative_of_float(f, double x):
     seed.partial_[0] = 1.0
     try:
         out = f(seed)
-    finally:
+    except BaseException:
         close_level(level, before)
+        raise
     if type(out) is Dual and (<Dual>out).level == level:
+        close_level(level, before)
         return (<Dual>out).primal, (<Dual>out).partial_[0], True
-    return out, level, False
+    return out, (level, before), False
 
 
 # --- the type's slots ------------------------------------------------------------------------------------------------

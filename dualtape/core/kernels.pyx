@@ -2,6 +2,9 @@
 
 import re
 
+import numpy as np
+
+cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 
 from dualtape.rules.table import fingerprint
@@ -14,6 +17,7 @@ if DT_FINGERPRINT != fingerprint():
         "python setup.py build_ext --inplace, or pip install"
     )
 
+cnp.import_array()
 rows = dt_rows
 
 cdef bint special_loaded = False
@@ -48,6 +52,64 @@ cdef int load_special() except -1:
     dt_special.jv = <double (*)(double, double, int) noexcept nogil>_capsule(table, "jv", binary)
     special_loaded = True
     return 0
+
+
+def on_arrays(Py_ssize_t index, int place, *args, out=None):
+    """A row, or a partial derivative of it, at arrays of real numbers.
+
+    Parameters
+    ----------
+    index : int
+        The row's place in the table.
+    place : int
+        By which argument to differentiate; -1 for the value.
+    *args : ndarray or float
+        Of shapes that broadcast.
+    out : ndarray or float, optional
+        The value, for a partial derivative; computed where it is left out.
+
+    Returns
+    -------
+    ndarray or float
+        In the dtype of the arguments, float64 where they are integers.
+    """
+    cdef const dt_row *row = &rows[index]
+    cdef double d[3]
+    cdef double *x[3]
+    cdef double *o = NULL
+    cdef double *r
+    cdef Py_ssize_t i, n
+    cdef int k, arity = row.arity
+    if row.flags & DT_NEEDS_SCIPY:
+        load_special()
+    dtype = np.result_type(*args)
+    given = [*args] if out is None or np.shape(out) == () and place < 0 else [*args, out]
+    wide = np.broadcast_arrays(*given)
+    shape = wide[0].shape
+    flat = [np.ascontiguousarray(a, dtype=np.float64).reshape(-1) for a in wide]
+    result = np.empty(flat[0].size)
+    x[0] = x[1] = x[2] = NULL
+    for k in range(arity):
+        x[k] = <double *>cnp.PyArray_DATA(flat[k])
+    if len(flat) > arity:
+        o = <double *>cnp.PyArray_DATA(flat[arity])
+    r = <double *>cnp.PyArray_DATA(result)
+    n = result.size
+    cdef double y, z, v
+    with nogil:
+        for i in range(n):
+            y = x[1][i] if arity > 1 else 0.0
+            z = x[2][i] if arity > 2 else 0.0
+            if place < 0:
+                r[i] = row.value(x[0][i], y, z)
+            else:
+                v = o[i] if o != NULL else row.value(x[0][i], y, z)
+                row.partials(x[0][i], y, z, v, d)
+                r[i] = d[place]
+    result = result.reshape(shape)
+    if dtype.kind == "f" and dtype != result.dtype:
+        return result.astype(dtype)
+    return result
 
 
 cdef const dt_row *_row(Py_ssize_t index, tuple args, double *x) except NULL:

@@ -1,20 +1,25 @@
 """Sweeps over recorded programs: adjoints, and adjoints' tangents."""
 
+import bisect
+
 import numpy as np
 
+cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport PyObject
 from libc.stdint cimport uint32_t
 
 from dualtape.core.kernels cimport DT_CONSTANT, dt_row, rows
 from dualtape.core.tape cimport (
-    Tape, Var, DT_A_CONSTANT, DT_B_CONSTANT, DT_BLOCK_BITS, DT_BOXED, DT_INPUT, DT_MASK, DT_STATE_CLOSED,
+    Tape, Var, DT_A_CONSTANT, DT_B_CONSTANT, DT_BLOCK_BITS, DT_BOXED, DT_CALL, DT_INPUT, DT_MASK, DT_STATE_CLOSED,
     dt_block, dt_tape, dt_value_at,
 )
+from dualtape.core.array cimport Array, Call, Reference
 from dualtape.core.pool cimport give_scratch, give_tape, take_scratch, take_tape
 from dualtape.core.levels cimport enter, is_live, leave
 from dualtape.core.traced cimport Traced, as_number, has_complex_core, partial
 
+from dualtape.core.array import accumulate, adjoint_view, leaf_array, level_of, make_reference, plain_array, plain_of
 from dualtape.core.strict import is_strict
 from dualtape.errors import InputError, escaped, not_scalar
 
@@ -24,6 +29,8 @@ cdef extern from "tape.h" nogil:
                           int strict)
     void dt_sweep_second(const dt_tape *t, const dt_row *rows, double *bar, const double *dot, double *bardot,
                          uint32_t start, uint32_t stop, int lanes, int strict)
+
+cnp.import_array()
 
 # Nodes that a sweep passes without the GIL before it looks for Ctrl-C: some milliseconds.
 cdef uint32_t CHUNK = 1 << 19
@@ -104,6 +111,139 @@ cdef int sweep_second(Tape tape, double *bar, double *dot, double *bardot, uint3
     return 0
 
 
+# --- adjoints of arrays ----------------------------------------------------------------------------------------------
+
+cdef class Shadows:
+    """The adjoints of the arrays on a tape during a sweep: flat, made when first touched.
+
+    They are ndarrays, or Arrays where adjoints are traced values of other levels.
+    """
+    cdef list sizes  # (size, dtype) of each array
+    cdef list flat
+    cdef bint traced
+
+    def __cinit__(self, Tape tape, bint traced):
+        self.sizes = tape.shadows or []
+        self.flat = [None] * len(self.sizes)
+        self.traced = traced
+
+    cdef object make(self, uint32_t id):
+        size, dtype = self.sizes[id]
+        flat = np.zeros(size, dtype=dtype)
+        if self.traced:
+            flat = plain_array(flat, True)
+        self.flat[id] = flat
+        return flat
+
+    cdef int add(self, Reference r, object bar) except -1:
+        """Accumulate into the adjoint of a view."""
+        if bar is None:
+            return 0
+        flat = self.flat[r.id]
+        if flat is None:
+            flat = self.make(r.id)
+        accumulate(flat, r, bar)
+        return 0
+
+    cdef object of(self, Reference r):
+        """The adjoint of a view; None where it is zero."""
+        flat = self.flat[r.id]
+        return None if flat is None else adjoint_view(flat, r)
+
+
+cdef Reference reference_of(object x):
+    """The reference of an array, or the reference itself."""
+    return x if isinstance(x, Reference) else make_reference(x)
+
+
+cdef int pull_call(Call call, Shadows shadows, object bar, list contributions) except -1:
+    """The contributions of a node on arrays to its operands, appended to a list; none where its adjoint is zero."""
+    if call.out is not None:
+        view = shadows.of(call.out)
+        if view is None:
+            return 0
+        if call.key is not None:
+            bar = view[call.key[0]]
+            bar = bar.copy() if isinstance(bar, (np.ndarray, Array)) else bar
+            view[call.key[0]] = 0.0
+        else:
+            bar = view
+            shadows.flat[call.out.id] = None  # nothing touched the array before this node made it
+    elif bar is None:
+        return 0
+    contributions.extend(call.pull(bar))
+    return 0
+
+
+cdef int sweep_call(Call call, Shadows shadows, double *bars, uint32_t i) except -1:
+    """A node on arrays whose adjoints are plain."""
+    cdef list contributions = []
+    bar = None
+    if call.out is None and bars[i] != 0.0:
+        bar = bars[i]
+    pull_call(call, shadows, bar, contributions)
+    for operand, contribution in zip(call.operands, contributions):
+        if operand is None or contribution is None:
+            continue
+        if type(operand) is Reference:
+            shadows.add(<Reference>operand, contribution)
+        else:
+            bars[<uint32_t>operand] += <double>float(contribution)
+    return 0
+
+
+cdef int sweep_call_over_objects(Tape tape, list bars, Shadows shadows, uint32_t place, object bar) except -1:
+    """A node on arrays with adjoints of any kind."""
+    cdef Call call = tape.records[place]
+    cdef list contributions = []
+    pull_call(call, shadows, bar, contributions)
+    for operand, contribution in zip(call.operands, contributions):
+        if operand is None or contribution is None:
+            continue
+        if type(operand) is Reference:
+            shadows.add(<Reference>operand, contribution)
+        else:
+            if isinstance(contribution, (np.ndarray, np.generic, Array)):
+                contribution = contribution[()] if isinstance(contribution, Array) else contribution.item()
+            index = <uint32_t>operand
+            bars[index] = contribution if bars[index] is None else bars[index] + contribution
+    return 0
+
+
+cdef uint32_t reach_of(Tape tape, list outputs):
+    """Up to which node outputs reach: an array may have been written to by any."""
+    cdef uint32_t size = 0
+    for out in outputs:
+        if not isinstance(out, Var):
+            return tape.t.size
+        size = max(size, (<Var>out).index + 1)
+    return size
+
+
+cdef int sweep_with_calls(Tape tape, double *bar, uint32_t size, Shadows shadows) except -1:
+    """The native sweep, with nodes on arrays between."""
+    cdef list calls = tape.calls
+    cdef Py_ssize_t k = bisect.bisect_left(calls, size)
+    cdef uint32_t place, i = size
+    cdef int strict = is_strict()
+    cdef dt_block *block
+    begin(tape)
+    try:
+        while k > 0:
+            k -= 1
+            place = calls[k]
+            dt_sweep_reverse(&tape.t, rows, bar, i, place + 1, strict)
+            block = tape.t.blocks[place >> DT_BLOCK_BITS]
+            sweep_call(tape.records[block.a[place & DT_MASK]], shadows, bar, place)
+            i = place
+            if k & 0xFF == 0:
+                PyErr_CheckSignals()
+        dt_sweep_reverse(&tape.t, rows, bar, i, 0, strict)
+    finally:
+        end(tape)
+    return 0
+
+
 # --- sweeps over objects ---------------------------------------------------------------------------------------------
 
 cdef object conjugate(object x):
@@ -179,16 +319,17 @@ cdef int sweep_boxed_node(Tape tape, list bars, uint32_t place, object bar) exce
     return 0
 
 
-cdef list sweep_objects(Tape tape, list outputs, list cotangents):
+cdef list sweep_objects(Tape tape, list outputs, list cotangents, Shadows shadows):
     """All adjoints as Python objects, None for zero."""
-    cdef uint32_t i, op, size = 0
+    cdef uint32_t i, op, size = reach_of(tape, outputs)
     cdef dt_block *block
     cdef bint strict = is_strict()
-    for out in outputs:
-        size = max(size, (<Var>out).index + 1)
     cdef list bars = [None] * size
     for out, cotangent in zip(outputs, cotangents):
-        add_to(bars, (<Var>out).index, out.value, cotangent)
+        if isinstance(out, Var):
+            add_to(bars, (<Var>out).index, out.value, cotangent)
+        else:
+            shadows.add(reference_of(out), cotangent)
     begin(tape)
     try:
         i = size
@@ -197,10 +338,13 @@ cdef list sweep_objects(Tape tape, list outputs, list cotangents):
             if i & 0xFFF == 0:
                 PyErr_CheckSignals()
             bar = bars[i]
-            if bar is None or (is_plain_zero(bar) and not strict):
-                continue
             block = tape.t.blocks[i >> DT_BLOCK_BITS]
             op = block.op[i & DT_MASK]
+            if op == DT_CALL:
+                sweep_call_over_objects(tape, bars, shadows, block.a[i & DT_MASK], bar)
+                continue
+            if bar is None or (is_plain_zero(bar) and not strict):
+                continue
             if op == DT_BOXED:
                 sweep_boxed_node(tape, bars, block.a[i & DT_MASK], bar)
             elif op < DT_INPUT:
@@ -212,47 +356,86 @@ cdef list sweep_objects(Tape tape, list outputs, list cotangents):
 
 # --- what operators call ---------------------------------------------------------------------------------------------
 
-def adjoints(Tape tape, list outputs, list cotangents, count):
-    """Adjoints of the first nodes of a tape.
+def adjoints(Tape tape, list outputs, list cotangents, list inputs):
+    """Adjoints of variables of a tape.
 
     Parameters
     ----------
     tape : Tape
-    outputs : list of Var
+    outputs : list of Var or VarArray
         Results on the tape.
-    cotangents : list of number
+    cotangents : list of number or array
         One for each output.
-    count : int
-        Of how many nodes, from the first on.
+    inputs : list of int or Reference
+        Of which variables: the index of a scalar, the reference of an array.
 
     Returns
     -------
     list
-        Floats, or objects where the tape or a cotangent holds any; zero where nothing depends on the node.
+        Floats and ndarrays, or values of outer differentiations; zero where nothing depends on the variable.
     """
-    cdef uint32_t size = 0, i, wanted = count
+    cdef uint32_t size = 0, i
     cdef double *bar
     cdef bint native = not tape.boxed
+    cdef Shadows shadows
     if tape.t.state == DT_STATE_CLOSED:
         raise escaped()
-    for out, cotangent in zip(outputs, cotangents):
-        size = max(size, (<Var>out).index + 1)
-        native = native and (type(cotangent) is float or type(cotangent) is int)
+    size = reach_of(tape, outputs)
+    for cotangent in cotangents:
+        native = native and (type(cotangent) is float or type(cotangent) is int or type(cotangent) is np.ndarray)
+    shadows = Shadows(tape, not native)
     if not native:
-        bars = sweep_objects(tape, outputs, cotangents)[:wanted]
-        return [0.0 if x is None else x for x in bars] + [0.0] * (wanted - len(bars))
-    bar = take_scratch(tape, max(size, wanted))
+        bars = sweep_objects(tape, outputs, cotangents, shadows)
+        return [input_adjoint(shadows, x, bars[x] if x < <long>size else None) if type(x) is int
+                else input_adjoint(shadows, x, None) for x in inputs]
+    wanted = size
+    for x in inputs:
+        if type(x) is int:
+            wanted = max(wanted, x + 1)
+    bar = take_scratch(tape, wanted)
     try:
         for out, cotangent in zip(outputs, cotangents):
-            bar[(<Var>out).index] += <double>cotangent
-        sweep_reverse(tape, bar, size)
-        return [bar[i] for i in range(wanted)]
+            if isinstance(out, Var):
+                bar[(<Var>out).index] += <double>float(cotangent)
+            else:
+                shadows.add(reference_of(out), cotangent)
+        if tape.calls is None:
+            sweep_reverse(tape, bar, size)
+        else:
+            sweep_with_calls(tape, bar, size, shadows)
+        return [bar[<uint32_t>x] if type(x) is int else input_adjoint(shadows, x, None) for x in inputs]
     finally:
         give_scratch(bar)
 
 
+cdef object input_adjoint(Shadows shadows, object x, object bar):
+    """The adjoint of a variable, for the caller to keep."""
+    if type(x) is int:
+        return 0.0 if bar is None else bar
+    view = shadows.of(x)
+    if view is None:
+        size, dtype = shadows.sizes[(<Reference>x).id]
+        return np.zeros((<Reference>x).shape_source.shape, dtype=dtype)
+    return stripped(view)
+
+
+cdef object stripped(object x):
+    """An array of level 0 as an ndarray of its own."""
+    if isinstance(x, Array):
+        return plain_of(x).copy() if level_of(x) == 0 else x.copy()
+    return x.copy() if cnp.PyArray_SIZE(x) < 64 else x
+
+
 cdef object own_output(Tape tape, object out):
     """What a function returned, as a Var of this tape or as a number that is constant to it."""
+    if isinstance(out, Array):
+        if (<Array>out).store.level > tape.level and level_of(out) > tape.level:
+            raise escaped()
+        if (<Array>out).store.level == 0:
+            return plain_of(out).copy()
+        return out
+    if isinstance(out, np.ndarray) and out.dtype != object:
+        return out
     if isinstance(out, Var):
         if (<Var>out).owner == <PyObject *>tape:
             return out
@@ -326,6 +509,15 @@ cdef class Recording:
         """A new independent variable; the first has index 0."""
         return self.tape.variable(x)
 
+    def array(self, x):
+        """A new independent array, over a copy of `x`: its VarArray, and the reference of its adjoint."""
+        return leaf_array(self.tape, x)
+
+    @property
+    def arrays(self):
+        """Whether there are nodes on arrays."""
+        return self.tape.calls is not None
+
     def freeze(self):
         """Record nothing more."""
         self.tape.freeze()
@@ -335,12 +527,14 @@ cdef class Recording:
         return own_output(self.tape, out)
 
     def owns(self, x):
-        """Whether `x` is a Var of this recording."""
+        """Whether `x` is a Var or a VarArray of this recording."""
+        if isinstance(x, Array):
+            return (<Array>x).store.tape is self.tape
         return isinstance(x, Var) and (<Var>x).owner == <PyObject *>self.tape
 
-    def adjoints(self, outputs, cotangents, count):
-        """Adjoints of the first `count` variables: see `adjoints`."""
-        return adjoints(self.tape, outputs, cotangents, count)
+    def adjoints(self, outputs, cotangents, inputs):
+        """Adjoints of variables: see `adjoints`."""
+        return adjoints(self.tape, outputs, cotangents, inputs)
 
     def second(self, Var output, directions):
         """Hessian-vector products by tangent over adjoint.
@@ -456,14 +650,19 @@ def value_and_gradient_of_float(f, double x):
     cdef Var result
     try:
         out = f(tape.variable(x))
-        if type(out) is not Var or (<Var>out).owner != <PyObject *>tape or tape.boxed:
+        if type(out) is not Var or (<Var>out).owner != <PyObject *>tape or tape.boxed or tape.calls is not None:
             kind = type(out)
             out = own_output(tape, out)
             if out is None or has_complex_core(out):
                 raise not_scalar(kind)
             if not isinstance(out, Var) or (<Var>out).owner != <PyObject *>tape:
+                if isinstance(out, (np.ndarray, Array)) and out.ndim == 0:
+                    if isinstance(out, Array) and (<Array>out).store.tape is tape:
+                        return out.value[()], adjoints(tape, [out], [np.ones((), out.dtype)], [0])[0]
+                elif isinstance(out, (np.ndarray, Array)):
+                    raise not_scalar(kind)
                 return out, 0.0
-            return out.value, adjoints(tape, [out], [1.0], 1)[0]
+            return out.value, adjoints(tape, [out], [1.0], [0])[0]
         result = <Var>out
         size = result.index + 1
         if size > 64:

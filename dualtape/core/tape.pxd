@@ -28,7 +28,7 @@ cdef extern from "tape.h" nogil:
     dt_counts dt_live
     enum:
         DT_BLOCK_BITS, DT_MASK, DT_A_CONSTANT, DT_B_CONSTANT
-        DT_INPUT, DT_LEAF, DT_ARG, DT_BOXED, DT_PIN, DT_COMPARE
+        DT_INPUT, DT_LEAF, DT_ARG, DT_BOXED, DT_CALL, DT_PIN, DT_COMPARE
         DT_OK, DT_NO_MEMORY, DT_CLOSED, DT_FULL
         DT_STATE_OPEN, DT_STATE_FROZEN, DT_STATE_CLOSED
     void dt_tape_init(dt_tape *t)
@@ -54,8 +54,12 @@ cdef class Tape:
     """A recorded program."""
     cdef dt_tape t
     cdef readonly unsigned long long level
-    cdef list records  # of the boxed nodes; None while there are none
+    cdef list records  # of the boxed nodes and those on arrays; None while there are none
+    cdef list shadows  # of each array its size and dtype, by which its adjoint is made
+    cdef list calls    # the places of the nodes on arrays, in order
     cdef bint boxed    # whether any number on the tape is a Python object: sweeps then run on objects
+    cpdef uint32_t new_shadow(self, Py_ssize_t size, object dtype) except? 0xFFFFFFFF
+    cdef void forget(self) noexcept
     cdef void settle(self) noexcept
     cdef size_t held(self) noexcept
     cdef void rest(self) noexcept

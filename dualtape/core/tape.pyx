@@ -266,10 +266,14 @@ cdef class Tape:
         """Bytes that the tape holds, whole blocks counted."""
         return dt_tape_held(&self.t)
 
+    cdef void forget(self) noexcept:
+        """Let go of all objects."""
+        self.records = self.shadows = self.calls = None
+        self.boxed = False
+
     cdef void rest(self) noexcept:
         """Forget the program, keep the first block."""
-        self.records = None
-        self.boxed = False
+        self.forget()
         dt_tape_rest(&self.t)
 
     cdef void wake(self) noexcept:
@@ -315,6 +319,46 @@ cdef class Tape:
             return record(<PyObject *>self, DT_BOXED, len(self.records) - 1, 0, value)
         return self.box(DT_BOXED, len(self.records) - 1, value)
 
+    cpdef uint32_t new_shadow(self, Py_ssize_t size, object dtype) except? 0xFFFFFFFF:
+        """Room for the adjoint of an array: its id."""
+        if self.t.state != DT_STATE_OPEN:
+            raise escaped()
+        if self.shadows is None:
+            self.shadows = []
+        self.shadows.append((size, dtype))
+        return len(self.shadows) - 1
+
+    def call(self, entry, value):
+        """Record a node on arrays.
+
+        Parameters
+        ----------
+        entry : Call
+            What the sweep needs.
+        value : number or None
+            The primal where the result is a scalar.
+
+        Returns
+        -------
+        Var or None
+        """
+        cdef Var out
+        if self.t.state != DT_STATE_OPEN:
+            raise escaped()
+        if self.records is None:
+            self.records = []
+        if self.calls is None:
+            self.calls = []
+        self.records.append(entry)
+        if value is None:
+            out = record(<PyObject *>self, DT_CALL, len(self.records) - 1, 0, NAN)
+        elif type(value) is float:
+            out = record(<PyObject *>self, DT_CALL, len(self.records) - 1, 0, value)
+        else:
+            out = self.box(DT_CALL, len(self.records) - 1, value)
+        self.calls.append(out.index)
+        return None if value is None else out
+
     def gradient(self, output, inputs):
         """The gradient of a recorded result.
 
@@ -337,8 +381,7 @@ cdef class Tape:
         for x in (output, *inputs):
             if not isinstance(x, Var) or (<Var>x).owner != <PyObject *>self:
                 raise InputError(f"{x!r} is no variable of this tape")
-        bars = adjoints(self, [output], [1.0], max([1 + (<Var>x).index for x in inputs], default=0))
-        return [bars[(<Var>x).index] for x in inputs]
+        return adjoints(self, [output], [1.0], [(<Var>x).index for x in inputs])
 
     def freeze(self):
         """Record nothing more, but stay ready for sweeps."""
@@ -348,8 +391,7 @@ cdef class Tape:
         """Forget the program. Using a Var of this tape raises EscapedTracerError from here on."""
         if self.t.sweeping:
             raise RuntimeError("the tape is being swept in another thread; close it afterwards")
-        self.records = None
-        self.boxed = False
+        self.forget()
         dt_tape_close(&self.t)
 
 
@@ -393,6 +435,10 @@ cdef class Var(Traced):
     @property
     def value(self):
         return self.primal
+
+    @property
+    def _index(self):
+        return int(self.index)
 
     @property
     def tape(self):

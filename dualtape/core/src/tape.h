@@ -48,6 +48,7 @@ enum {
     DT_LEAF,           /* a number that is an operand by index but no variable */
     DT_ARG,            /* the third operand of the next node */
     DT_BOXED,          /* a Python object: a is its record's place in the tape's list of records */
+    DT_CALL,           /* a node on arrays: a is its record's place in the tape's list of records */
     DT_PIN,            /* a guard: the value of node a was read as a plain number */
     DT_COMPARE = 0xF100 /* DT_COMPARE + 4 * (Python's Py_LT ... Py_GE) + kind; the value is the outcome, 0 or 1 */
 };

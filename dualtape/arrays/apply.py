@@ -1,0 +1,192 @@
+"""A function of arrays in every mode: its value, and what its tangents and adjoints are."""
+
+import numpy as np
+
+from dualtape.core import array as core
+from dualtape.core.array import Array, level_of, plain_of
+from dualtape.core.traced import Traced
+
+__all__ = ["Outline", "apply", "is_array", "strip_plain", "unbroadcast"]
+
+
+class Outline:
+    """Shape and dtype of an operand whose numbers a rule does not read."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, x):
+        self.shape = np.shape(x) if not isinstance(x, Traced) else ()
+        self.dtype = x.dtype if isinstance(x, (Array, np.ndarray, np.generic)) else np.dtype(type(plain_of(x)))
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+    @property
+    def size(self):
+        return int(np.prod(self.shape, dtype=np.intp))
+
+
+def is_array(x):
+    """Whether `x` is an array of any kind."""
+    return isinstance(x, (Array, np.ndarray))
+
+
+def strip_plain(x):
+    """An Array of plain numbers as an ndarray; anything else as it is."""
+    return plain_of(x) if isinstance(x, (Array, Traced)) and level_of(x) == 0 else x
+
+
+ALL = ("args", "out")
+
+
+def apply(function, operands, jvp, vjp, reads=ALL):
+    """A differentiable function at operands of any level.
+
+    The value of the highest level among the operands does it: `function` runs on the primals, which may be traced
+    values of lower levels.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(*operands)``, a fresh array or a number.
+    operands : sequence
+        Arrays and numbers of any kind.
+    jvp : callable
+        ``jvp(k, t, out, *operands)``, the tangent of the result that a tangent `t` of operand k causes.
+    vjp : callable
+        ``vjp(k, bar, out, *operands)``, the contribution to the adjoint of operand k; None for zero.
+    reads : tuple of {"args", "out", int}
+        What `vjp` reads of the operands (all of them, or some by their places) and whether it reads the result. In
+        place of what it does not read it gets Outlines.
+
+    Returns
+    -------
+    Array, ndarray, number or Traced
+    """
+    levels = [level_of(x) for x in operands]
+    level = max(levels, default=0)
+    if level == 0:
+        out = function(*[plain_of(x) for x in operands])
+        if isinstance(out, np.ndarray) and any(isinstance(x, Array) for x in operands):
+            return core.plain_array(out)
+        return out
+    operands = [strip_plain(x) if n == 0 else x for x, n in zip(operands, levels, strict=True)]
+    operands = [core.at_level(level, x) if n == level else x for x, n in zip(operands, levels, strict=True)]
+    active = [k for k, n in enumerate(levels) if n == level]
+    primals = [core.primal_at(level, x) for x in operands]
+    out = function(*primals)
+    tape = core.tape_of(operands[active[0]])
+    if tape is None:
+        return _forward(level, active, operands, primals, out, jvp)
+    if not isinstance(out, (Array, Traced)) and np.asarray(out).dtype.kind not in "fc":
+        return out
+    kept = [
+        core.kept_primal(level, x) if "args" in reads or k in reads else Outline(p)
+        for k, (x, p) in enumerate(zip(operands, primals, strict=True))
+    ]
+    if "out" not in reads:
+        held = Outline(out)
+    elif is_array(out) and out.ndim:
+        held = None
+    else:
+        held = out
+
+    def pull(bar):
+        return [vjp(k, bar, held, *kept) for k in active]
+
+    result = core.wrap_var(tape, out, [operands[k] for k in active], pull)
+    if held is None:
+        held = core.kept_primal(level, result)
+    return result
+
+
+def _forward(level, active, operands, primals, out, jvp):
+    width = None
+    totals = []
+    for k in active:
+        tangents = core.tangents_at(level, operands[k])
+        if width is None:
+            width = len(tangents)
+            totals = [None] * width
+        elif width != len(tangents):
+            raise ValueError(f"Duals with {width} and {len(tangents)} partials do not mix")
+        for i, t in enumerate(tangents):
+            if t is None or (type(t) in (float, int) and t == 0):
+                continue
+            term = jvp(k, t, out, *primals)
+            if term is not None:
+                totals[i] = term if totals[i] is None else totals[i] + term
+    return core.wrap_dual(level, out, totals)
+
+
+def unbroadcast(x, shape):
+    """The transpose of broadcasting: sums over the axes along which an operand of a shape was repeated."""
+    have = np.shape(x) if not isinstance(x, Traced) else ()
+    if have == shape:
+        return x
+    lead = len(have) - len(shape)
+    axes = tuple(range(lead)) + tuple(
+        lead + k for k, n in enumerate(shape) if n == 1 and have[lead + k] != 1
+    )
+    if axes:
+        x = np.sum(x, axis=axes, keepdims=True)
+    return np.reshape(x, shape) if shape else x[(0,) * len(have)]
+
+
+def apply_linear(function, operands, transpose):
+    """A function that is linear in all its operands together, at operands of any level.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(*operands)``, a fresh array or a number.
+    operands : sequence
+        Arrays and numbers of any kind.
+    transpose : callable
+        ``transpose(bar, wanted)``: for each operand its part of the adjoint; it may give None where `wanted`, a list
+        of bools, says that the part is not needed.
+
+    Returns
+    -------
+    Array, ndarray, number or Traced
+    """
+    levels = [level_of(x) for x in operands]
+    level = max(levels, default=0)
+    if level == 0:
+        out = function(*[plain_of(x) for x in operands])
+        if isinstance(out, np.ndarray) and any(isinstance(x, Array) for x in operands):
+            return core.plain_array(out)
+        return out
+    operands = [
+        strip_plain(x) if n == 0 else core.at_level(level, x) if n == level else x
+        for x, n in zip(operands, levels, strict=True)
+    ]
+    wanted = [n == level for n in levels]
+    first = operands[wanted.index(True)]
+    out = function(*[core.primal_at(level, x) for x in operands])
+    tape = core.tape_of(first)
+    if tape is not None:
+        active = [k for k, own in enumerate(wanted) if own]
+
+        def pull(bar):
+            parts = transpose(bar, wanted)
+            return [parts[k] for k in active]
+
+        return core.wrap_var(tape, out, [operands[k] for k in active], pull)
+    tangents = [core.tangents_at(level, x) if own else None for x, own in zip(operands, wanted, strict=True)]
+    width = len(tangents[wanted.index(True)])
+    totals = []
+    for i in range(width):
+        parts = [None if t is None else t[i] for t in tangents]
+        if all(p is None for p in parts):
+            totals.append(None)
+        else:
+            totals.append(function(*[_zero_like(x) if p is None else p for x, p in zip(operands, parts, strict=True)]))
+    return core.wrap_dual(level, out, totals)
+
+
+def _zero_like(x):
+    if is_array(x):
+        return np.zeros(x.shape, dtype=x.dtype if x.dtype.kind in "fc" else np.float64)
+    return 0.0

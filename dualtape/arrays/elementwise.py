@@ -1,0 +1,283 @@
+"""The rows of the rule table on arrays: values by ufuncs, slopes by the rows' text."""
+
+import ast
+import functools
+
+import numpy as np
+
+from dualtape.arrays.apply import Outline, apply, is_array, unbroadcast
+from dualtape.core import elementwise as scalar
+from dualtape.core import kernels, traced
+from dualtape.core.array import Array, level_of, plain_of
+from dualtape.core.strict import is_strict
+from dualtape.core.traced import ROWS, Traced
+from dualtape.rules import bind
+from dualtape.rules.grammar import parse
+from dualtape.rules.rule import CONSTANTS
+from dualtape.rules.table import BY_NAME, RULES
+
+__all__ = ["elementwise", "slope", "times"]
+
+
+@functools.cache
+def ufunc_of(row):
+    """The ufunc of a row, or a function over plain arrays where it has none."""
+    rule = RULES[row]
+    found = scalar.plain_ufunc(rule)
+    if found is not None:
+        return found
+    if not rule.primitive:
+        return functools.partial(_by_text, rule)
+    return functools.partial(scalar.map_elements, row)
+
+
+def _by_text(rule, *args):
+    if all(_is_real(a) for a in args):
+        return kernels.on_arrays(ROWS[rule.name], -1, *args)
+    return _text(rule.value, rule.args)(*args)
+
+
+def _is_real(x):
+    return not isinstance(x, (Array, Traced)) and np.asarray(x).dtype.kind in "fiub"
+
+
+def value(row, *args):
+    """A row at primals of any kind."""
+    ufunc = ufunc_of(row)
+    if isinstance(ufunc, np.ufunc) and not any(isinstance(a, (Array, Traced)) for a in args):
+        return ufunc(*args)
+    if any(is_array(a) for a in args) or not any(isinstance(a, Traced) for a in args):
+        return elementwise(row, args) if any(isinstance(a, (Array, Traced)) for a in args) else ufunc(*args)
+    return traced.apply_row(row, args)
+
+
+@functools.cache
+def _reads(row):
+    """Which operands the slopes of a row read, and whether they read the result."""
+    rule = RULES[row]
+    names = {n.id for text in rule.partials if text for n in ast.walk(parse(text, (*rule.args, "out"), BY_NAME))
+             if isinstance(n, ast.Name)}
+    return tuple(k for k, name in enumerate(rule.args) if name in names) + (("out",) if "out" in names else ())
+
+
+def slope(row, k, args, out):
+    """A partial derivative of a row at arrays of any kind."""
+    rule = RULES[row]
+    if all(_is_real(a) for a in args):
+        return kernels.on_arrays(row, k, *args, out=out)
+    return _text(rule.partials[k], (*rule.args, "out"))(*args, out)
+
+
+@functools.cache
+def _text(text, names):
+    """Rule text as a function of arrays."""
+    tree = _ToArrays().visit(parse(text, names, BY_NAME))
+    arguments = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
+    body = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, tree)))
+    return eval(compile(body, f"<rule {text}>", "eval"), {"_call": _call, "_where": _where, **CONSTANTS})
+
+
+def _call(name, *args):
+    return value(ROWS[name], *args)
+
+
+def _where(condition, x, y):
+    if not is_array(condition) or condition.ndim == 0:
+        return x if condition else y
+    return np.where(condition, _bare(x), _bare(y)) if not _any_traced(x, y) else _traced_where(condition, x, y)
+
+
+def _bare(x):
+    return plain_of(x) if isinstance(x, Array) else x
+
+
+def _any_traced(*args):
+    return any(isinstance(a, (Array, Traced)) and level_of(a) for a in args)
+
+
+def _traced_where(condition, x, y):
+    return apply(
+        lambda x, y: _where(condition, x, y),
+        (x, y),
+        lambda k, t, out, *_: _where(condition, t, 0.0) if k == 0 else _where(condition, 0.0, t),
+        lambda k, bar, out, *xs: unbroadcast(
+            _where(condition, bar, 0.0) if k == 0 else _where(condition, 0.0, bar), xs[k].shape
+        ),
+        reads=(),
+    )
+
+
+class _ToArrays(ast.NodeTransformer):
+    """Rule text as Python that runs on arrays: both branches of `where` are computed."""
+
+    def visit_Call(self, node):
+        arguments = [self.visit(a) for a in node.args]
+        if node.func.id == "where":
+            return ast.Call(ast.Name("_where", ast.Load()), arguments, [])
+        return ast.Call(ast.Name("_call", ast.Load()), [ast.Constant(node.func.id), *arguments], [])
+
+    def visit_BinOp(self, node):
+        names = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div"}
+        arguments = [ast.Constant(names[type(node.op)]), self.visit(node.left), self.visit(node.right)]
+        return ast.Call(ast.Name("_call", ast.Load()), arguments, [])
+
+
+def times(bar, factor):
+    """A product of the chain rule: zero where a factor is exactly zero, unless IEEE is asked for."""
+    with np.errstate(all="ignore"):
+        out = bar * factor
+        plain = plain_of(out)
+        if is_strict() or not np.isnan(np.sum(plain) if isinstance(plain, np.ndarray) else plain):
+            return out
+        zero = (plain_of(bar) == 0) | (plain_of(factor) == 0)
+        return _where(np.asarray(zero), 0.0, out)
+
+
+def elementwise(row, args):
+    """A row at arrays and numbers of any level, broadcast against one another."""
+    rule = RULES[row]
+    if rule.constant:
+        return ufunc_of(row)(*[plain_of(a) for a in args])
+    if rule.name == "abs" and _is_complex(args[0]):
+        return _modulus(args[0])
+
+    def jvp(k, t, out, *primals):
+        if rule.partials[k] is None:
+            raise TypeError(f"{rule.name}() has no derivative with respect to {rule.args[k]}")
+        return times(t, _quietly(row, k, primals, out))
+
+    def vjp(k, bar, out, *primals):
+        if rule.partials[k] is None:
+            raise TypeError(f"{rule.name}() has no derivative with respect to {rule.args[k]}")
+        d = _quietly(row, k, primals, out)
+        if _is_complex(d):
+            d = np.conjugate(d)
+        term = times(bar, d)
+        return unbroadcast(_like(term, primals[k]), _shape(primals[k]))
+
+    def function(*primals):
+        return value(row, *primals)
+
+    if rule.name in _LINEAR:
+        vjp = functools.partial(_linear_vjp, rule.name)
+        return apply(function, args, functools.partial(_linear_jvp, rule.name), vjp, reads=())
+    return apply(function, args, jvp, vjp, reads=_reads(row))
+
+
+def _quietly(row, k, primals, out):
+    with np.errstate(all="ignore"):
+        return slope(row, k, [_number(p) for p in primals], _number(out))
+
+
+def _number(x):
+    """What a row's slope does not read may be an Outline: any number does in its place."""
+    return 1.0 if isinstance(x, Outline) else x
+
+
+# The rows that are linear with slopes 1 and -1.
+_LINEAR = {"add": (1, 1), "sub": (1, -1), "neg": (-1,), "pos": (1,)}
+
+
+def _linear_jvp(name, k, t, out, *primals):
+    t = t if _LINEAR[name][k] == 1 else -t
+    return t
+
+
+def _linear_vjp(name, k, bar, out, *primals):
+    bar = bar if _LINEAR[name][k] == 1 else -bar
+    return unbroadcast(_like(bar, primals[k]), primals[k].shape)
+
+
+def _shape(x):
+    return () if isinstance(x, Traced) else np.shape(x) if not hasattr(x, "shape") else x.shape
+
+
+def _is_complex(x):
+    if hasattr(x, "dtype"):
+        return x.dtype.kind == "c"
+    return isinstance(plain_of(x), complex)
+
+
+def _like(bar, primal):
+    """The adjoint of a real operand is real."""
+    if _is_complex(bar) and not (primal.dtype.kind == "c" if hasattr(primal, "dtype") else _is_complex(primal)):
+        return bar.real
+    return bar
+
+
+def _modulus(z):
+    """|z|, which is no holomorphic function."""
+
+    def direction(z, out):
+        return z / np.where(plain_of(out) == 0, 1.0, out) if not _any_traced(out) else z / _where(
+            plain_of(out) == 0, 1.0, out)
+
+    return apply(
+        lambda z: value(ROWS["abs"], z),
+        (z,),
+        lambda k, t, out, z: (np.conjugate(direction(z, out)) * t).real,
+        lambda k, bar, out, z: bar * direction(z, out),
+    )
+
+
+def operator(row, a, b):
+    """One of Python's operators at arrays."""
+    if not (_operand(a) and _operand(b)):
+        return NotImplemented
+    return elementwise(row, (_listed(a), _listed(b)))
+
+
+def _operand(x):
+    return is_array(x) or traced.to_number(x) is not None or isinstance(x, (list, tuple))
+
+
+def _listed(x):
+    return x if is_array(x) or isinstance(x, (Traced, np.generic)) else np.asarray(x) if isinstance(x, (list, tuple)) else x
+
+
+def power(a, b):
+    """x ** y, by squares and roots where NumPy does it so."""
+    if not (_operand(a) and _operand(b)):
+        return NotImplemented
+    if isinstance(a, Array) and type(b) in (int, float):
+        if b == 2:
+            return elementwise(ROWS["square"], (a,))
+        if b == 1:
+            return elementwise(ROWS["pos"], (a,))
+        if b == 0.5 and type(b) is float:
+            return elementwise(ROWS["sqrt"], (a,))
+        if b == -1 and type(b) is float:
+            return elementwise(ROWS["reciprocal"], (a,))
+    return elementwise(ROWS["pow"], (_listed(a), _listed(b)))
+
+
+def inplace(row, a, x):
+    """``a += x`` and its kin: NumPy's casting, then a write through the view."""
+    if not _operand(x):
+        return NotImplemented
+    out = power(a, x) if row == ROWS["pow"] else elementwise(row, (a, _listed(x)))
+    if np.shape(plain_of(out)) != a.shape:
+        raise ValueError(
+            f"non-broadcastable output operand with shape {a.shape} doesn't match the broadcast shape "
+            f"{np.shape(plain_of(out))}"
+        )
+    check_cast(out, a.dtype, RULES[row].ufuncs[0].partition(".")[2])
+    a[...] = out
+    return a
+
+
+def check_cast(value, dtype, name):
+    """Raise as NumPy does where a result does not fit the dtype that it is written to."""
+    have = value.dtype if hasattr(value, "dtype") else np.asarray(plain_of(value)).dtype
+    if not np.can_cast(have, dtype, casting="same_kind"):
+        raise np._core._exceptions._UFuncOutputCastingError(getattr(np, name, np.add), "same_kind", have, dtype, 0)
+
+
+_COMPARISONS = (np.less, np.less_equal, np.equal, np.not_equal, np.greater, np.greater_equal)
+
+
+def compare(a, b, op):
+    """A comparison of the plain values: an array of bools."""
+    if not (_operand(a) and _operand(b)):
+        return NotImplemented
+    return _COMPARISONS[op](plain_of(_listed(a)), plain_of(_listed(b)))

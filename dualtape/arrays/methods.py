@@ -1,0 +1,243 @@
+"""Methods and attributes of traced arrays, as on ndarray."""
+
+import html
+
+import numpy as np
+
+from dualtape.arrays import elementwise as rows
+from dualtape.arrays import moves, products, protocol
+from dualtape.core import array as core
+from dualtape.core.array import Array, plain_of
+from dualtape.errors import conversion
+
+__all__ = ["METHODS", "PROPERTIES"]
+
+
+class Flat:
+    """``x.flat``: the elements in C order, to be read and written one after the other."""
+
+    def __init__(self, x):
+        self.array = x
+
+    def __len__(self):
+        return self.array.size
+
+    def __iter__(self):
+        return (self[k] for k in range(len(self)))
+
+    def _key(self, key):
+        places = np.arange(self.array.size)[key]
+        return np.unravel_index(places, self.array.shape) if self.array.ndim else ()
+
+    def __getitem__(self, key):
+        return self.array[self._key(key)]
+
+    def __setitem__(self, key, value):
+        self.array[self._key(key)] = value
+
+    @property
+    def base(self):
+        """The array itself."""
+        return self.array
+
+    def copy(self):
+        """The elements as a vector."""
+        return self.array.flatten()
+
+
+def _reshape(x, *shape, order="C", copy=None):
+    if len(shape) == 1:
+        shape = shape[0]
+    return moves.looked_at(x, lambda p: p.reshape(shape, order=order))
+
+
+def _transpose(x, *axes):
+    return moves.looked_at(x, lambda p: p.transpose(*axes))
+
+
+def _item(x, *args):
+    if not args and x.size != 1:
+        raise ValueError("can only convert an array of size 1 to a Python scalar")
+    if not args:
+        return x[(0,) * x.ndim]
+    if len(args) == 1 and not isinstance(args[0], tuple):
+        return x.flat[args[0]]
+    return x[args[0] if len(args) == 1 else args]
+
+
+def _tolist(x):
+    if x.ndim == 0:
+        return x[()]
+    return [_tolist(e) if isinstance(e, Array) and e.ndim else e for e in x]
+
+
+def _fill(x, value):
+    x[...] = value
+
+
+def _sort(x, axis=-1, kind=None, order=None, *, stable=None):
+    x[...] = moves.sort(x, axis, kind)
+
+
+def _plain_method(name):
+    def method(x, *args, **kwargs):
+        return getattr(plain_of(x), name)(*[plain_of(a) if isinstance(a, Array) else a for a in args], **kwargs)
+
+    method.__name__ = name
+    return method
+
+
+def _flatten(x, order="C"):
+    return moves.looked_at(x, lambda p: p.ravel(order)).copy()
+
+
+def _astype(x, dtype, order="K", casting="unsafe", subok=True, copy=True):
+    return moves.astype(x, dtype)
+
+
+def _refused(what, remedy):
+    def method(x, *args, **kwargs):
+        raise conversion(what, remedy)
+
+    return method
+
+
+def _view_method(name):
+    def method(x, *args, **kwargs):
+        args = [plain_of(a) if isinstance(a, Array) else a for a in args]
+        return moves.looked_at(x, lambda p: getattr(p, name)(*args, **kwargs))
+
+    method.__name__ = name
+    return method
+
+
+def _calling(name):
+    """The method that is NumPy's function of the same name."""
+
+    def method(x, *args, **kwargs):
+        return protocol.function(getattr(np, name), (x, *args), kwargs)
+
+    method.__name__ = name
+    return method
+
+
+METHODS = (
+    {
+        "reshape": _reshape,
+        "transpose": _transpose,
+        "item": _item,
+        "tolist": _tolist,
+        "fill": _fill,
+        "sort": _sort,
+        "flatten": _flatten,
+        "astype": _astype,
+        "conj": protocol.conjugate,
+        "conjugate": protocol.conjugate,
+        "tobytes": _refused("tobytes()", "Use dt.stop_gradient(x).tobytes()."),
+        "view": _refused("view()", "Use x[...] for another view of the same numbers, x.astype(dtype) for another dtype."),
+    }
+    | {name: _calling(name) for name in (
+        "sum", "mean", "var", "std", "prod", "max", "min", "cumsum", "cumprod", "dot", "trace", "clip",
+    )}
+    | {name: _view_method(name) for name in (
+        "ravel", "swapaxes", "squeeze", "diagonal", "repeat", "take", "compress",
+    )}
+    | {name: _plain_method(name) for name in (
+        "argmax", "argmin", "argsort", "argpartition", "any", "all", "nonzero", "searchsorted", "round",
+    )}
+)  # fmt: skip
+
+
+def _real(x):
+    return core.view_by(x, lambda p: p.real) if x.dtype.kind == "c" else core.view_by(x, lambda p: p[...])
+
+
+def _imag(x):
+    if x.dtype.kind == "c":
+        return core.view_by(x, lambda p: p.imag)
+    out = np.zeros(x.shape, dtype=x.dtype)
+    out.flags.writeable = False
+    return out
+
+
+def _set_real(x, value):
+    _real(x)[...] = value
+
+
+def _set_imag(x, value):
+    if x.dtype.kind != "c":
+        raise TypeError("array does not have imaginary part to set")
+    _imag(x)[...] = value
+
+
+def _set_flat(x, value):
+    Flat(x)[:] = value
+
+
+def _set_shape(x, shape):
+    raise AttributeError("the shape of a traced array is fixed; use x = x.reshape(shape)")
+
+
+PROPERTIES = {
+    "T": lambda x: core.view_by(x, lambda p: p.T),
+    "mT": lambda x: core.view_by(x, lambda p: np.swapaxes(p, -1, -2)) if x.ndim > 1 else _too_few(),
+    "flat": Flat,
+    "real": _real,
+    "imag": _imag,
+    "nbytes": lambda x: x.size * x.dtype.itemsize,
+    "itemsize": lambda x: x.dtype.itemsize,
+    "base": lambda x: None if x._covers else x,
+    "flags": lambda x: plain_of(x).flags,
+    "real=": _set_real,
+    "imag=": _set_imag,
+    "flat=": _set_flat,
+    "shape=": _set_shape,
+}
+
+
+def _too_few():
+    raise ValueError("matrix transpose with ndim < 2 is undefined")
+
+
+def _html(x):
+    """A table of the primal, for notebooks."""
+    plain = plain_of(x)
+    head = f"{type(x).__name__} of shape {x.shape}, {x.dtype}"
+    if plain.ndim not in (1, 2) or plain.size == 0 or max(plain.shape) > 30:
+        return f"<pre>{html.escape(repr(x))}</pre>"
+    lines = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(format(e, '.6g'))}</td>" for e in row) + "</tr>"
+        for row in np.atleast_2d(plain)
+    )
+    return f"<table><caption>{html.escape(head)}</caption>{lines}</table>"
+
+
+def _spread(bar, shape):
+    """A contribution to the adjoint of a broadcast view, in the view's full shape."""
+    return np.broadcast_to(bar, shape)
+
+
+core.set_hooks(
+    {
+        "array": moves.array,
+        "broadcast": moves.broadcast_to,
+        "contiguous": moves.contiguous,
+        "pull_write": moves.pull_write,
+        "positions": moves.positions,
+        "gather": moves.gather,
+        "setitem": moves.setitem,
+        "copy": moves.copy,
+        "elementwise": rows.elementwise,
+        "operator": rows.operator,
+        "power": rows.power,
+        "inplace": rows.inplace,
+        "compare": rows.compare,
+        "matmul": products.operator_matmul,
+        "ufunc": protocol.ufunc,
+        "function": protocol.function,
+        "html": _html,
+        "spread": _spread,
+    },
+    METHODS,
+    PROPERTIES,
+)

@@ -1,0 +1,323 @@
+"""What moves elements: reading and writing by index, copies, joins, sorts, casts."""
+
+import functools
+import warnings
+
+import numpy as np
+
+from dualtape.arrays.apply import apply_linear, is_array, unbroadcast
+from dualtape.arrays.elementwise import _any_traced
+from dualtape.core import array as core
+from dualtape.core import traced
+from dualtape.core.array import Array, level_of, plain_of
+from dualtape.core.traced import Traced
+from dualtape.errors import InputError, conversion
+
+__all__ = [
+    "array", "astype", "broadcast_to", "concatenate", "copy", "gather", "looked_at", "positions", "scatter",
+    "setitem", "sort", "stack", "where",
+]  # fmt: skip
+
+
+@functools.lru_cache(maxsize=64)
+def positions(shape):
+    """The elements of a shape, numbered in C order: a read-only array."""
+    out = np.arange(int(np.prod(shape, dtype=np.intp))).reshape(shape)
+    out.flags.writeable = False
+    return out
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+def gather(x, key):
+    """``x[key]`` as a copy, for integer arrays and masks."""
+    shape = x.shape
+    return apply_linear(lambda x: _copied(x[key]), (x,), lambda bar, wanted: (scatter(bar, key, shape),))
+
+
+def _copied(x):
+    return x.copy() if isinstance(x, np.ndarray) and x.base is not None else x
+
+
+def scatter(x, key, shape):
+    """Zeros of a shape with `x` added at an index: the transpose of `gather`."""
+    return apply_linear(lambda x: _plain_scatter(x, key, shape), (x,), lambda bar, wanted: (_copied(bar[key]),))
+
+
+def _plain_scatter(x, key, shape):
+    if isinstance(x, (Array, Traced)):
+        return scatter(x, key, shape)
+    x = np.asarray(x)
+    out = np.zeros(shape, dtype=x.dtype if x.dtype.kind in "fc" else np.float64)
+    if core.last_writes(key, shape) is None:
+        out[key] = x
+    else:
+        np.add.at(out, key, x)
+    return out
+
+
+def copy(x):
+    """A contiguous copy."""
+    return apply_linear(_plain_copy, (x,), lambda bar, wanted: (bar,))
+
+
+def _plain_copy(x):
+    if isinstance(x, (Array, Traced)):
+        return copy(x)
+    return np.array(x, order="C")
+
+
+def looked_at(x, function):
+    """What a function that rearranges elements makes of an array: a view where NumPy gives one, else a copy.
+
+    Parameters
+    ----------
+    x : Array
+    function : callable
+        Takes an ndarray of any dtype.
+    """
+    out = core.view_by(x, function)
+    if out is not None:
+        return out
+    key = np.unravel_index(function(positions(x.shape)), x.shape) if x.ndim else ()
+    return gather(x, key)
+
+
+def broadcast_to(x, shape):
+    """`x` repeated to a shape, in memory of its own."""
+    have = np.shape(x) if not isinstance(x, Traced) else ()
+    return apply_linear(
+        lambda x: _plain_broadcast(x, shape), (x,), lambda bar, wanted: (unbroadcast(bar, have),)
+    )
+
+
+def _plain_broadcast(x, shape):
+    if isinstance(x, (Array, Traced)):
+        return broadcast_to(x, shape)
+    return np.broadcast_to(x, shape).copy()
+
+
+# --- writing -----------------------------------------------------------------------------------------------------
+
+def setitem(a, key, value):
+    """``a[key] = value`` for values of any kind."""
+    if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.dtype == object):
+        value = array(value)
+    if not is_array(value) and not isinstance(value, (Traced, np.generic)):
+        number = traced.to_number(value)
+        if number is None:
+            value = np.asarray(value)
+            if value.dtype.kind not in "biufc":
+                raise InputError(f"cannot store {type(value).__name__!r} in an array of {a.dtype}")
+    has_level = level_of(value) != 0
+    if has_level and a.dtype.kind not in "fc":
+        raise conversion(
+            f"storing into an array of {a.dtype}", "Make the array with a floating dtype: dt.zeros(n), dt.array(x, float)."
+        )
+    if has_level and a.dtype.kind == "f":
+        plain = plain_of(value)
+        if np.iscomplexobj(plain):
+            warnings.warn(
+                "Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=3
+            )
+            value = value.real
+    core.assign(a, key, value)
+
+
+def pull_write(bar, shape, winners, real):
+    """The adjoint of what was assigned: of elements written more than once only the last counts."""
+    if winners is not None:
+        bar = bar * winners
+    if real and np.iscomplexobj(plain_of(bar)):
+        bar = bar.real
+    have = bar.shape if is_array(bar) else ()
+    if len(shape) > len(have):
+        bar = np.reshape(bar, (1,) * (len(shape) - len(have)) + have)
+    return unbroadcast(bar, shape)
+
+
+# --- making ------------------------------------------------------------------------------------------------------
+
+def array(x, dtype=None, copy_=True):
+    """An Array from anything that NumPy makes an array of, with traced values in any place."""
+    if isinstance(x, Array):
+        return astype(x, dtype) if dtype is not None and np.dtype(dtype) != x.dtype else copy(x)
+    if isinstance(x, Traced):
+        if level_of(x) == 0:
+            return core.plain_array(np.array(plain_of(x), dtype=dtype))
+        out = apply_linear(_zero_dimensional, (x,), lambda bar, wanted: (bar[()],))
+        return out if dtype is None else astype(out, dtype)
+    if isinstance(x, np.ndarray) and x.dtype != object:
+        return core.plain_array(x.astype(dtype or x.dtype))
+    items, shape = _elements(x)
+    if any(level_of(e) for e in items):
+        out = _from_elements(items, shape)
+        return out if dtype is None else astype(out, dtype)
+    return core.plain_array(np.array([plain_of(e) for e in items], dtype=dtype).reshape(shape))
+
+
+def _zero_dimensional(x):
+    if isinstance(x, (Array, Traced)):
+        return array(x)
+    return np.array(x)
+
+
+def _elements(x):
+    """The numbers in nested sequences, and their shape."""
+    if isinstance(x, np.ndarray) and x.dtype == object:
+        inner = [_elements(e) for e in x.ravel().tolist()]
+        shapes = {shape for _, shape in inner}
+        if len(shapes) > 1:
+            raise ValueError("setting an array element with a sequence: the shapes differ")
+        return [e for items, _ in inner for e in items], x.shape + (shapes.pop() if shapes else ())
+    if isinstance(x, (list, tuple)):
+        inner = [_elements(e) for e in x]
+        shapes = {shape for _, shape in inner}
+        if len(shapes) > 1:
+            raise ValueError(
+                "setting an array element with a sequence. The requested array has an inhomogeneous shape: the rows "
+                f"are of shapes {sorted(shapes)}"
+            )
+        return [e for items, _ in inner for e in items], (len(x), *(shapes.pop() if shapes else ()))
+    if is_array(x):
+        flat = x.ravel()
+        return [flat[k] for k in range(flat.size)], x.shape
+    number = traced.to_number(x)
+    if number is None:
+        raise InputError(f"an array needs numbers, not {type(x).__name__!r}")
+    return [number], ()
+
+
+def _from_elements(items, shape):
+    def function(*values):
+        if any(isinstance(v, (Array, Traced)) for v in values):
+            return _from_elements([v[()] if isinstance(v, Array) and v.ndim == 0 else v for v in values], shape)
+        out = np.array(values)
+        return (out if out.dtype.kind in "fc" else out.astype(np.float64)).reshape(shape)
+
+    def transpose(bar, wanted):
+        flat = bar.reshape(-1)
+        return [flat[k] if own else None for k, own in enumerate(wanted)]
+
+    return apply_linear(function, items, transpose)
+
+
+def concatenate(arrays, axis=0):
+    """Arrays joined along an axis."""
+    arrays = [x if is_array(x) and x.dtype != object else array(x) for x in arrays]
+    if axis is None:
+        arrays, axis = [np.ravel(x) for x in arrays], 0
+    plain = np.concatenate([np.broadcast_to(np.empty((), x.dtype), x.shape) for x in arrays], axis=axis)  # raises
+    axis %= plain.ndim
+    ends = np.cumsum([x.shape[axis] for x in arrays])
+
+    def transpose(bar, wanted):
+        parts = []
+        for x, end, own in zip(arrays, ends, wanted, strict=True):
+            key = (slice(None),) * axis + (slice(end - x.shape[axis], end),)
+            parts.append(_real_like(bar[key], x) if own else None)
+        return parts
+
+    return apply_linear(lambda *xs: _join(xs, axis), arrays, transpose)
+
+
+def _join(xs, axis):
+    if any(isinstance(x, (Array, Traced)) for x in xs):
+        return concatenate(xs, axis)
+    return np.concatenate(xs, axis=axis)
+
+
+def _real_like(bar, x):
+    return bar.real if bar.dtype.kind == "c" and x.dtype.kind != "c" else bar
+
+
+def stack(arrays, axis=0):
+    """Arrays joined along a new axis."""
+    arrays = [x if is_array(x) and x.dtype != object else array(x) for x in arrays]
+    if not arrays:
+        raise ValueError("need at least one array to stack")
+    if len({x.shape for x in arrays}) != 1:
+        raise ValueError("all input arrays must have the same shape")
+    return concatenate([np.expand_dims(x, axis) for x in arrays], axis)
+
+
+def where(condition, *branches):
+    """Elements of one array or another; with the condition alone, the places where it holds."""
+    condition = plain_of(condition) if isinstance(condition, (Array, Traced)) else np.asarray(condition)
+    if not branches:
+        return np.where(condition)
+    if len(branches) != 2:
+        raise ValueError("either both or neither of x and y should be given")
+    x, y = (b if is_array(b) or isinstance(b, Traced) else np.asarray(b)[()] for b in branches)
+    x, y = (array(b) if isinstance(b, np.ndarray) and b.dtype == object else b for b in (x, y))
+    if not _any_traced(x, y):
+        return core.plain_array(np.where(condition, plain_of(x), plain_of(y)))
+    condition = condition.astype(bool)
+    shapes = [np.shape(plain_of(b)) for b in (x, y)]
+    kinds = [np.iscomplexobj(plain_of(b)) for b in (x, y)]
+
+    def transpose(bar, wanted):
+        parts = (where(condition, bar, 0.0), where(condition, 0.0, bar))
+        return [
+            unbroadcast(p if c or not np.iscomplexobj(plain_of(p)) else p.real, shape)
+            for p, shape, c in zip(parts, shapes, kinds, strict=True)
+        ]
+
+    return apply_linear(lambda x, y: _plain_where(condition, x, y), (x, y), transpose)
+
+
+def _plain_where(condition, x, y):
+    if isinstance(x, (Array, Traced)) or isinstance(y, (Array, Traced)):
+        return where(condition, x, y)
+    return np.where(condition, x, y)
+
+
+def sort(x, axis=-1, kind=None):
+    """Elements in order along an axis."""
+    plain = plain_of(x)
+    if axis is None:
+        return sort(np.ravel(x), 0, kind)
+    if x.ndim == 0:
+        raise np.exceptions.AxisError(axis, 0)
+    order = np.argsort(plain, axis=axis, kind=kind or "stable")
+    return gather(x, along(order, axis))
+
+
+def along(order, axis):
+    """The index that takes, along one axis, what `order` says, and leaves the others."""
+    axis %= order.ndim
+    key = list(np.ogrid[tuple(slice(n) for n in order.shape)])
+    key[axis] = order
+    return tuple(key)
+
+
+def astype(x, dtype):
+    """In another dtype: differentiable between floating and complex ones, a plain array else."""
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "fc":
+        if dtype == object:
+            return np.asarray(x, dtype=object)
+        return plain_of(x).astype(dtype)
+    if dtype.kind == "f" and x.dtype.kind == "c":
+        warnings.warn(
+            "Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=3
+        )
+        return astype(x.real, dtype)
+    own = x.dtype
+    return apply_linear(
+        lambda x: _plain_astype(x, dtype),
+        (x,),
+        lambda bar, wanted: (_plain_astype(bar if own.kind == "c" or bar.dtype.kind != "c" else bar.real, own),),
+    )
+
+
+def _plain_astype(x, dtype):
+    if isinstance(x, Array):
+        return astype(x, dtype)
+    return np.array(x, dtype=dtype)
+
+
+def contiguous(x):
+    """`x`, or a copy of it, with a storage of its own that it covers."""
+    return copy(x)
+

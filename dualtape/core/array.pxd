@@ -1,0 +1,53 @@
+"""Arrays that carry derivatives: storages, and the views of them that users hold."""
+
+from libc.stdint cimport uint32_t
+
+from dualtape.core.tape cimport Tape
+
+
+cdef enum:
+    MAX_DIMS = 32
+
+
+cdef class Storage:
+    """The memory behind an array and all views of it."""
+    cdef unsigned long long level  # of which differentiation; 0: plain numbers, until a traced one is assigned
+    cdef Tape tape                 # reverse levels: the tape
+    cdef uint32_t id               # reverse levels: which adjoint on the tape
+    cdef bint needed               # a recorded node reads `data` in its sweep: the next write takes a copy first
+    cdef object data               # the primal: a flat ndarray, or a flat Array of lower levels
+    cdef list tangents             # forward levels: flat like `data`, None for zero
+    cdef Py_ssize_t size
+    cdef object dtype
+
+
+cdef class Array:
+    """A view of a storage. Offsets and steps count elements of it."""
+    cdef Storage store
+    cdef Py_ssize_t offset
+    cdef Py_ssize_t size
+    cdef int nd
+    cdef int part          # 0: the elements themselves, 1 and 2: real and imaginary parts of complex ones
+    cdef bint readonly
+    cdef Py_ssize_t shape_[MAX_DIMS]
+    cdef Py_ssize_t step_[MAX_DIMS]
+
+
+cdef class VarArray(Array):
+    pass
+
+
+cdef class DualArray(Array):
+    pass
+
+
+cdef class Reference:
+    cdef readonly uint32_t id
+    cdef Array shape_source
+
+
+cdef class Call:
+    cdef readonly Reference out
+    cdef readonly list operands
+    cdef readonly object pull
+    cdef readonly object key

@@ -1,0 +1,207 @@
+"""Tapes of arrays are freed, whatever happens, and a loop of assignments takes memory in proportion to its length."""
+
+import gc
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import dualtape as dt
+from arrays.random_programs import primal, weights
+from dualtape.core.tape import live
+
+X = weights((3, 4), 1)
+
+
+def program(x):
+    """Views, assignments, products and reductions."""
+    y = np.sin(x) * 2.0
+    y[1:] += y[:-1]
+    y.T[0] = x[:, 1] * x[0, 0]
+    z = dt.zeros(3)
+    for i in range(3):
+        z[i] = y[i, 0] * y[i, 1]
+    y[y > 0.5] *= 0.3
+    np.add.at(z, [0, 0, 1], y[:, 2])
+    z.sort()
+    w = np.linalg.solve(y @ y.T + 3 * np.eye(3), z)
+    return np.sum(np.einsum("i,ij->j", w, y)) + np.max(w) + np.linalg.norm(np.concatenate([w, z]))
+
+
+OPERATORS = {
+    "gradient": lambda f: dt.gradient(f, X),
+    "value_and_gradient": lambda f: dt.value_and_gradient(f, X),
+    "pushforward": lambda f: dt.pushforward(f, X, X),
+    "pullback": lambda f: dt.pullback(f, X)[1](1.0),
+    "pullback without a sweep": lambda f: dt.pullback(f, X)[0],
+    "jacobian": lambda f: dt.jacobian(f, X, mode="forward"),
+    "hessian": lambda f: dt.hessian(f, X),
+    "hvp": lambda f: dt.hvp(f, X, X),
+    "forward over reverse": lambda f: dt.pushforward(dt.gradient(f), X, X),
+    "reverse over reverse": lambda f: dt.gradient(lambda y: np.sum(dt.gradient(f, y)), X),
+    "reverse over forward": lambda f: dt.gradient(lambda y: dt.pushforward(f, y, X)[1], X),
+}
+operators = pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS)
+
+
+def growth(call, warm=5, times=30):
+    """Bytes that Python and NumPy hold more after many calls."""
+    for _ in range(warm):
+        call()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for _ in range(warm):
+            call()
+        gc.collect()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(times):
+            call()
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return after - before
+
+
+@operators
+def test_nothing_stays_alive(operator):
+    operator(program)
+    assert live() == (0, 0)
+
+
+@operators
+def test_no_memory_grows_over_many_calls(operator):
+    assert growth(lambda: operator(program)) < 8_000
+    assert live() == (0, 0)
+
+
+FAILURES = {
+    "own exception": lambda x: 1 / 0,
+    "no rule": lambda x: np.unwrap(x[0]),
+    "conversion": lambda x: np.zeros(3).__setitem__(0, x[0, 0]),
+    "bad index": lambda x: x[99],
+    "bad shape": lambda x: x + np.ones(99),
+    "singular": lambda x: np.linalg.solve(np.zeros((3, 3)) * x[0, 0], x[:, 0]),
+    "bad assignment": lambda x: x.__setitem__(0, np.ones(99)),
+}
+
+
+@operators
+@pytest.mark.parametrize("failure", FAILURES)
+def test_exceptions_leave_nothing_behind(operator, failure):
+    def f(x):
+        program(x)
+        x[1] *= 2.0
+        FAILURES[failure](x)
+        return np.sum(x)
+
+    def call():
+        try:
+            operator(f)
+        except Exception as error:
+            error.__traceback__ = None
+        else:
+            pytest.fail("it did not raise")
+
+    call()
+    gc.collect()
+    assert live() == (0, 0)
+    assert growth(call, times=20) < 20_000
+    assert np.all(np.isfinite(dt.gradient(program, X)))
+
+
+def test_large_temporaries_are_freed_with_the_tape():
+    x = np.ones(100_000)
+
+    def f(x):
+        for _ in range(10):
+            x = np.sin(x) * x
+        return np.sum(x)
+
+    assert growth(lambda: dt.gradient(f, x), warm=2, times=5) < 100_000
+    assert live() == (0, 0)
+
+
+def recorded(n, program):
+    """Bytes on the tape of a program of size n."""
+    sizes = []
+
+    def f(x):
+        out = program(x, n)
+        sizes.append(np.sum(out).tape.nbytes)
+        return np.sum(out)
+
+    slope = dt.gradient(f, np.linspace(0.1, 1.0, n))
+    assert np.all(np.isfinite(slope))
+    return sizes[0]
+
+
+def elements(x, n):
+    out = dt.zeros(n)
+    for i in range(n):
+        out[i] = x[i] * x[i - 1]
+    return out
+
+
+def in_place(x, n):
+    for i in range(1, n):
+        x[i] += 0.5 * x[i - 1]
+    return x
+
+
+def pairs(x, n):
+    for i in range(1, n):
+        x[i - 1 : i + 1] *= 0.9
+    return x
+
+
+def masks(x, n):
+    for i in range(n):
+        x[[i]] = x[[i]] * 0.5
+    return x
+
+
+@pytest.mark.parametrize("program", [elements, in_place, pairs, masks], ids=lambda f: f.__name__)
+def test_assignments_take_memory_in_proportion_to_their_number(program):
+    small, large = recorded(400, program), recorded(3200, program)
+    assert large < 8.5 * small + 100_000
+    assert large < 3200 * 2000
+
+
+def test_views_take_next_to_no_memory():
+    sizes = []
+
+    def f(x):
+        before = np.sum(x).tape.nbytes
+        y = x
+        for _ in range(100):
+            y = y.reshape(100, 100).T[::-1].reshape(100, 100)[:, ::-1].T.T.T
+        sizes.append(np.sum(y).tape.nbytes - before)
+        return np.sum(y)
+
+    dt.gradient(f, np.ones((100, 100)))
+    assert sizes[0] < 200_000
+
+
+def test_a_long_loop_of_small_arrays():
+    def f(x):
+        state = x * 1.0
+        for _ in range(20_000):
+            state += 1e-4 * state[::-1]
+        return np.sum(state)
+
+    slope = dt.gradient(f, np.array([1.0, 2.0]))
+    np.testing.assert_allclose(slope, (1 + 1e-4) ** 20_000, rtol=1e-9)
+    assert live() == (0, 0)
+
+
+def test_a_pullback_keeps_its_tape_and_lets_it_go():
+    value, back = dt.pullback(lambda x: x * x, X)
+    assert live()[0] <= 1
+    for _ in range(3):
+        np.testing.assert_allclose(back(np.ones_like(X)), 2 * X)
+    del back
+    gc.collect()
+    assert live() == (0, 0)
+    assert type(primal(value)) is np.ndarray
