@@ -29,8 +29,9 @@ EXTENSIONS = {
     "dualtape.core.dual": [],
     "dualtape.core.tape": [SRC / "tape.c"],
     "dualtape.core.array": [],
+    "dualtape.core.native": [],
     "dualtape.core.pool": [SRC / "scratch.c"],
-    "dualtape.core.sweep": [SRC / "sweep.c", SRC / "second.c"],
+    "dualtape.core.sweep": [SRC / "array.c", SRC / "sweep.c", SRC / "second.c"],
     "dualtape.core.function": [],
 }
 

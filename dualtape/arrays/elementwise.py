@@ -7,7 +7,7 @@ import numpy as np
 
 from dualtape.arrays.apply import Outline, apply, is_array, unbroadcast
 from dualtape.core import elementwise as scalar
-from dualtape.core import kernels, traced
+from dualtape.core import kernels, native, traced
 from dualtape.core.array import Array, level_of, plain_of
 from dualtape.core.strict import is_strict
 from dualtape.core.traced import ROWS, Traced
@@ -135,6 +135,9 @@ def times(bar, factor):
 
 def elementwise(row, args):
     """A row at arrays and numbers of any level, broadcast against one another."""
+    out = native.row(row, *args)
+    if out is not None:
+        return out
     rule = RULES[row]
     if rule.constant:
         return ufunc_of(row)(*[plain_of(a) for a in args])
@@ -162,6 +165,15 @@ def elementwise(row, args):
         vjp = functools.partial(_linear_vjp, rule.name)
         return apply(function, args, functools.partial(_linear_jvp, rule.name), vjp, reads=())
     return apply(function, args, jvp, vjp, reads=_reads(row))
+
+
+def pull_row(row, k, bar, primals, out):
+    """The adjoint of operand k of a row whose operands are plain arrays of the adjoint's shape, None where the
+    slopes do not read them."""
+    name = RULES[row].name
+    if name in _LINEAR:
+        return bar if _LINEAR[name][k] == 1 else -bar
+    return times(bar, _quietly(row, k, [1.0 if p is None else p for p in primals], 0.0 if out is None else out))
 
 
 def _quietly(row, k, primals, out):
@@ -255,6 +267,8 @@ def inplace(row, a, x):
     """``a += x`` and its kin: NumPy's casting, then a write through the view."""
     if not _operand(x):
         return NotImplemented
+    if native.inplace(row, a, x):
+        return a
     out = power(a, x) if row == ROWS["pow"] else elementwise(row, (a, _listed(x)))
     if np.shape(plain_of(out)) != a.shape:
         raise ValueError(

@@ -7,6 +7,7 @@ import numpy as np
 from dualtape.arrays import elementwise as rows
 from dualtape.arrays import moves, products, protocol
 from dualtape.core import array as core
+from dualtape.core import native
 from dualtape.core.array import Array, plain_of
 from dualtape.errors import conversion
 
@@ -237,7 +238,11 @@ core.set_hooks(
         "function": protocol.function,
         "html": _html,
         "spread": _spread,
+        "write": native.write,
+        "pull_row": rows.pull_row,
+        "pull_matmul": products.pull_matmul,
     },
     METHODS,
     PROPERTIES,
+    protocol.rows_of_ufuncs(),
 )

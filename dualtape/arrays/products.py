@@ -5,6 +5,7 @@ import numpy as np
 from dualtape.arrays.apply import apply, is_array, unbroadcast
 from dualtape.arrays.moves import scatter
 from dualtape.arrays.reductions import as_array, sum_
+from dualtape.core import native
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced, to_number
 
@@ -27,6 +28,9 @@ def operator_matmul(a, b):
 def matmul(a, b):
     """np.matmul: stacks of matrices, vectors taken for rows on the left and columns on the right."""
     x, y = as_array(a), as_array(b)
+    out = native.product(x, y)
+    if out is not None:
+        return out
     return apply(_plain_matmul, (x, y), _matmul_jvp, _matmul_vjp, reads=("args",))
 
 
@@ -62,6 +66,11 @@ def _matmul_vjp(k, bar, out, x, y):
         part = unbroadcast(_plain_matmul(conjugate_transpose(left), bar), right.shape)
         part = part[..., 0] if y.ndim == 1 else part
     return _real_like(part, (x, y)[k])
+
+
+def pull_matmul(k, bar, other):
+    """The adjoint of one factor of a product of two matrices, from the other, which is plain."""
+    return _plain_matmul(bar, other.T) if k == 0 else _plain_matmul(other.T, bar)
 
 
 def _conjugated(x):

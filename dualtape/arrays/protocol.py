@@ -129,6 +129,15 @@ def known(function):
 _SCIPY = {name.rpartition(".")[2] for rule in RULES for name in rule.ufuncs if name.startswith("scipy")}
 
 
+def rows_of_ufuncs():
+    """The rows of NumPy's ufuncs, by the ufunc."""
+    return {
+        getattr(np, name): row
+        for name, row in ROW_OF_UFUNC.items()
+        if isinstance(getattr(np, name, None), np.ufunc) and not RULES[row].constant
+    }
+
+
 def of_ufunc(function):
     """A ufunc as a function of arrays of any kind."""
     name = function.__name__

@@ -6,7 +6,8 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from dualtape.arrays.apply import apply, apply_linear, is_array
 from dualtape.arrays.elementwise import _any_traced, elementwise, times
 from dualtape.arrays.moves import array, astype, broadcast_to, where
-from dualtape.core.array import Array, plain_of
+from dualtape.core import native
+from dualtape.core.array import Array, VarArray, plain_of
 from dualtape.core.traced import ROWS, Traced
 
 __all__ = ["cumprod", "cumsum", "extreme", "mean", "prod", "std", "sum_", "var"]
@@ -47,6 +48,10 @@ def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=Tr
             return np.sum(x, axis=axis, keepdims=keepdims)
     axes = axes_of(x, axis)
     shape = x.shape
+    if isinstance(x, VarArray):
+        out = native.total(x, axes, keepdims)
+        if out is not None:
+            return out if initial is _ABSENT or _is_zero(initial) else out + initial
     total = apply_linear(
         lambda x: _plain_sum(x, axes, keepdims), (x,), lambda bar, wanted: (spread(bar, shape, axes, keepdims),)
     )

@@ -15,6 +15,8 @@ cdef class Storage:
     cdef Tape tape                 # reverse levels: the tape
     cdef uint32_t id               # reverse levels: which adjoint on the tape
     cdef bint needed               # a recorded node reads `data` in its sweep: the next write takes a copy first
+    cdef double *p                 # reverse levels of float64 numbers: the primal's memory
+    cdef object chunk              # small arrays: what `p` lies in
     cdef object data               # the primal: a flat ndarray, or a flat Array of lower levels
     cdef list tangents             # forward levels: flat like `data`, None for zero
     cdef Py_ssize_t size
@@ -51,3 +53,13 @@ cdef class Call:
     cdef readonly list operands
     cdef readonly object pull
     cdef readonly object key
+
+
+cdef object data_of(Storage s)
+cdef Array new_array(Storage s)
+cdef int unwritten(Storage s) except -1
+cdef int resolve(Storage s) except -1
+
+# What the module of nodes in C does, which lies above: None where it declines.
+cdef object (*native_row)(int row, object x, object y, object z, int arity)
+cdef object (*native_matmul)(object a, object b)

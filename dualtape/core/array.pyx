@@ -22,7 +22,9 @@ from dualtape.core.kernels cimport (
     DT_ABS, DT_ADD, DT_DIV, DT_FLOORDIV, DT_MOD, DT_MUL, DT_NEG, DT_POS, DT_POW, DT_SUB,
 )
 from dualtape.core.levels cimport is_live
-from dualtape.core.tape cimport DT_STATE_CLOSED, Tape, Var
+from dualtape.core.tape cimport (
+    DT_ELEMENT, DT_STATE_CLOSED, DT_STATE_OPEN, DT_STORE, Tape, Var, append_node, dt_pack_store, new_var,
+)
 from dualtape.core.traced cimport Traced, innermost
 
 from dualtape.core.dual import make_dual
@@ -30,15 +32,22 @@ from dualtape.errors import conversion, escaped
 
 cnp.import_array()
 
+cdef extern from "Python.h":
+    int PySlice_Unpack(object slice, Py_ssize_t *start, Py_ssize_t *stop, Py_ssize_t *step) except -1
+    Py_ssize_t PySlice_AdjustIndices(Py_ssize_t length, Py_ssize_t *start, Py_ssize_t *stop, Py_ssize_t step)
+
 # What the layer of array functions does for the classes below: see `set_hooks`.
 _HOOKS = {}
 _METHODS = {}
 _PROPERTIES = {}
+_ROWS = {}  # of ufuncs, by which traced values are found
 cdef object FLOAT64 = np.dtype(np.float64)
 
 
-def set_hooks(hooks, methods, properties):
-    """Register what arrays do beyond views: operators, ufuncs, functions, methods and properties by name."""
+def set_hooks(hooks, methods, properties, rows):
+    """Register what arrays do beyond views: operators, ufuncs, functions, methods and properties by name, and the
+    rows of ufuncs."""
+    _ROWS.update(rows)
     _HOOKS.update(hooks)
     _METHODS.update(methods)
     _PROPERTIES.update(properties)
@@ -60,6 +69,17 @@ cdef Storage new_storage(object data, Py_ssize_t size, object dtype):
     return s
 
 
+cdef object data_of(Storage s):
+    """The flat primal of a storage."""
+    cdef cnp.npy_intp n
+    if s.data is None:
+        n = s.size
+        s.data = cnp.PyArray_New(np.ndarray, 1, &n, cnp.NPY_FLOAT64, NULL, <void *>s.p, 8,
+                                 cnp.NPY_ARRAY_CARRAY, None)
+        cnp.set_array_base(s.data, s.chunk)
+    return s.data
+
+
 cdef int resolve(Storage s) except -1:
     """Bring a storage up to date before use: what ended forward differentiations left in it is constant, what belongs
     to a closed tape is an error."""
@@ -79,8 +99,11 @@ cdef int resolve(Storage s) except -1:
             s.id = inner.id
             s.needed = True
             s.tangents = inner.tangents
-            s.data = inner.data
+            s.p = inner.p
+            s.chunk = inner.chunk
+            s.data = data_of(inner)
         else:
+            s.p = NULL
             s.level = 0
     return 0
 
@@ -104,19 +127,23 @@ cdef int raise_level(Storage s, object like) except -1:
     if level <= s.level:
         return 0
     if s.level != 0:
-        inner = new_storage(s.data, s.size, s.dtype)
+        inner = new_storage(data_of(s), s.size, s.dtype)
+        inner.p = s.p
         inner.level = s.level
         inner.tape = s.tape
         inner.id = s.id
         inner.needed = s.needed
         inner.tangents = s.tangents
         s.data = flat_view(inner)
+        s.p = NULL
         s.needed = False
     s.level = level
     s.tape = tape
     s.tangents = None
     if tape is not None:
         s.id = tape.new_shadow(s.size, s.dtype)
+        if type(s.data) is np.ndarray and s.dtype == FLOAT64:
+            s.p = <double *>cnp.PyArray_DATA(s.data)
     else:
         s.tangents = [None] * width
     return 0
@@ -224,9 +251,9 @@ cdef object view_of(object flat, Array a):
 
 cdef object bottom(Array a):
     """The plain ndarray below all levels of a view. Not to be kept, nor written to."""
-    flat = a.store.data
+    flat = data_of(a.store)
     while isinstance(flat, Array):
-        flat = (<Array>flat).store.data
+        flat = data_of((<Array>flat).store)
     return ndarray_view(flat, a)
 
 
@@ -244,9 +271,9 @@ cdef object subview(Array a, object probe):
     """The view of `a`'s storage that `probe` is of the plain data below: same place, shape and strides. None where
     it is a copy."""
     cdef Storage s = a.store
-    flat = s.data
+    flat = data_of(s)
     while isinstance(flat, Array):
-        flat = (<Array>flat).store.data
+        flat = data_of((<Array>flat).store)
     cdef char *data = <char *>cnp.PyArray_DATA(flat)
     cdef char *place = <char *>cnp.PyArray_DATA(probe)
     cdef Py_ssize_t itemsize = (<cnp.ndarray>flat).dtype.itemsize
@@ -334,7 +361,7 @@ def primal_at(unsigned long long level, x):
     """The primal of a value at a level; the value itself where it is constant there. Of an array it is a view."""
     if isinstance(x, Array):
         if (<Array>x).store.level == level:
-            return view_of((<Array>x).store.data, <Array>x)
+            return view_of(data_of((<Array>x).store), <Array>x)
         return x
     if isinstance(x, Traced):
         if (<Traced>x).level == level or not is_live((<Traced>x).level):
@@ -349,7 +376,7 @@ def kept_primal(unsigned long long level, x):
         a = <Array>x
         if a.store.level != level:
             return a.copy()
-        primal = view_of(a.store.data, a)
+        primal = view_of(data_of(a.store), a)
         if 4 * a.size < a.store.size:
             return primal.copy()
         a.store.needed = True
@@ -547,6 +574,8 @@ def wrap_var(Tape tape, value, operands, pull):
     s.level = tape.level
     s.tape = tape
     s.id = tape.new_shadow(s.size, s.dtype)
+    if s.dtype == FLOAT64 and not isinstance(s.data, Array):
+        s.p = <double *>cnp.PyArray_DATA(s.data)
     cdef Array out = contiguous(s, shape, fortran)
     tape.call(Call(reference(out), references(tape, operands), pull), None)
     if isinstance(s.data, Array):
@@ -563,6 +592,8 @@ def leaf_array(Tape tape, value):
     s.id = tape.new_shadow(s.size, s.dtype)
     if isinstance(s.data, Array):
         tape.boxed = True
+    elif s.dtype == FLOAT64:
+        s.p = <double *>cnp.PyArray_DATA(s.data)
     cdef Array out = contiguous(s, value.shape, fortran)
     return out, reference(out)
 
@@ -638,24 +669,37 @@ def make_reference(Array a):
 def accumulate(flat, Reference r, bar):
     """Add to the part of a flat adjoint that a reference means."""
     cdef Array g = r.shape_source
-    cdef int k
-    for k in range(g.nd):
-        if g.step_[k] == 0 and g.shape_[k] > 1:
-            # A broadcast view: all its elements along the axis are one.
-            bar = _HOOKS["spread"](bar, shape_of(g))
-            break
-    for k in range(g.nd):
-        if g.step_[k] == 0 and g.shape_[k] > 1:
-            bar = bar.sum(axis=k, keepdims=True)
     view = view_of(flat, g)
-    if k >= 0 and g.nd and view.shape != np.shape(bar) and np.ndim(bar) == g.nd:
-        view = view[tuple([slice(0, 1) if g.step_[j] == 0 else slice(None) for j in range(g.nd)])]
+    repeated = [k for k in range(g.nd) if g.step_[k] == 0 and g.shape_[k] > 1]
+    if repeated:
+        # A broadcast view: its elements along such an axis are one.
+        bar = np.sum(_HOOKS["spread"](bar, shape_of(g)), axis=tuple(repeated), keepdims=True)
+        view = view[tuple([slice(0, 1) if k in repeated else slice(None) for k in range(g.nd)])]
     if isinstance(flat, np.ndarray):
         if isinstance(bar, np.ndarray) and bar.dtype.kind == "c" and flat.dtype.kind != "c":
             bar = bar.real
         view += bar
         return
     view[...] = view + bar
+
+
+def reference_at(id, offset, shape, steps):
+    """The reference of a view, from its geometry."""
+    cdef Reference r = Reference.__new__(Reference)
+    cdef Array g = Array.__new__(Array)
+    cdef int k
+    r.id = id
+    g.store = no_storage
+    g.nd = len(shape)
+    g.offset = offset
+    g.part = 0
+    g.size = 1
+    for k in range(g.nd):
+        g.shape_[k] = shape[k]
+        g.step_[k] = steps[k]
+        g.size *= g.shape_[k]
+    r.shape_source = g
+    return r
 
 
 def adjoint_view(flat, Reference r):
@@ -671,11 +715,15 @@ cdef object shape_of_any(object x):
     return () if isinstance(x, Traced) else np.shape(x)
 
 
-def unwritten(Storage s):
+cdef int unwritten(Storage s) except -1:
     """Take a copy of a primal that recorded nodes read, before it is written to."""
     if s.needed:
-        s.data = s.data.copy()
+        s.data = data_of(s).copy()
+        s.chunk = None
+        if s.p != NULL:
+            s.p = <double *>cnp.PyArray_DATA(s.data)
         s.needed = False
+    return 0
 
 
 def assign(Array a, key, value):
@@ -751,7 +799,7 @@ cdef bint value_is_complex(object value):
 
 cdef int put(Storage s, int which, Array a, object key, object value) except -1:
     """Write into the primal (-1) or a tangent of a storage."""
-    flat = s.data if which < 0 else s.tangents[which]
+    flat = data_of(s) if which < 0 else s.tangents[which]
     if isinstance(value, (Traced, Array)) and level_of(value) == 0:
         value = plain_of(value)
     if isinstance(flat, np.ndarray):
@@ -761,6 +809,7 @@ cdef int put(Storage s, int which, Array a, object key, object value) except -1:
         flat = flat_view(new_storage(flat, s.size, s.dtype))
         if which < 0:
             s.data = flat
+            s.p = NULL
             if s.tape is not None:
                 s.tape.boxed = True
         else:
@@ -799,9 +848,9 @@ cdef object element(Array a):
     if a.dtype != FLOAT64:
         return a.copy()
     if s.tape is None:
-        value = view_of(s.data, a)[()]
+        value = view_of(data_of(s), a)[()]
         return wrap_dual(s.level, value, [None if t is None else view_of(t, a)[()] for t in s.tangents])
-    return wrap_var(s.tape, view_of(s.data, a)[()], [a], pull_element)
+    return wrap_var(s.tape, view_of(data_of(s), a)[()], [a], pull_element)
 
 
 def pull_element(bar):
@@ -822,6 +871,121 @@ cdef object checked_key(object key):
     if isinstance(key, np.ndarray):
         return key.copy()
     return key
+
+
+cdef bint has_ellipsis(object key):
+    """Whether an index that names all axes asks for a 0-d array and not for a number."""
+    if key is Ellipsis:
+        return True
+    if type(key) is tuple:
+        for k in <tuple>key:
+            if k is Ellipsis:
+                return True
+    return False
+
+
+cdef bint same_view(Array a, Array b):
+    """Whether two arrays are the same elements of a storage in the same places."""
+    cdef int k
+    if a.store is not b.store or a.offset != b.offset or a.nd != b.nd or a.part != b.part:
+        return False
+    for k in range(a.nd):
+        if a.shape_[k] != b.shape_[k] or (a.step_[k] != b.step_[k] and a.shape_[k] > 1):
+            return False
+    return True
+
+
+cdef Array basic_view(Array a, object key):
+    """The view that an index of integers, slices, None and Ellipsis names; None where it holds anything else, or is
+    out of bounds."""
+    cdef tuple parts = key if type(key) is tuple else (key,)
+    cdef Array out
+    cdef Py_ssize_t start, stop, step, length, named = 0
+    cdef Py_ssize_t missing
+    cdef int axis = 0, nd = 0
+    cdef bint dots = False
+    for part in parts:
+        if part is Ellipsis:
+            if dots:
+                return None
+            dots = True
+        elif type(part) is int or type(part) is slice:
+            named += 1
+        elif part is not None:
+            return None
+    missing = a.nd - named
+    if missing < 0 or a.nd + <Py_ssize_t>len(parts) > MAX_DIMS:
+        return None
+    out = new_array(a.store)
+    out.part = a.part
+    out.readonly = a.readonly
+    out.offset = a.offset
+    if not dots:
+        parts = parts + (Ellipsis,)
+    for part in parts:
+        if part is None:
+            out.shape_[nd] = 1
+            out.step_[nd] = 0
+            nd += 1
+        elif part is Ellipsis:
+            while missing > 0:
+                out.shape_[nd] = a.shape_[axis]
+                out.step_[nd] = a.step_[axis]
+                nd += 1
+                axis += 1
+                missing -= 1
+        elif type(part) is int:
+            start = part
+            if start < 0:
+                start += a.shape_[axis]
+            if start < 0 or start >= a.shape_[axis]:
+                return None
+            out.offset += start * a.step_[axis]
+            axis += 1
+        else:
+            if PySlice_Unpack(part, &start, &stop, &step) < 0:
+                return None
+            length = PySlice_AdjustIndices(a.shape_[axis], &start, &stop, step)
+            if length > 0:
+                out.offset += start * a.step_[axis]
+            out.shape_[nd] = length
+            out.step_[nd] = step * a.step_[axis]
+            nd += 1
+            axis += 1
+    out.nd = nd
+    out.size = 1
+    for axis in range(nd):
+        out.size *= out.shape_[axis]
+    return out
+
+
+cdef bint write_element(Array a, Py_ssize_t place, object value) except -1:
+    """``a[place] = value`` for a vector of float64 on a tape and a float, an int or a scalar of the tape; whether it
+    was done."""
+    cdef Storage s = a.store
+    cdef double number
+    cdef uint32_t source = <uint32_t>0xFFFFFFFF
+    if place < 0:
+        place += a.shape_[0]
+    if place < 0 or place >= a.shape_[0]:
+        return False
+    if type(value) is Var:
+        if (<Var>value).owner != <PyObject *>s.tape:
+            return False
+        number = (<Var>value).primal
+        source = (<Var>value).index
+    elif type(value) is float or type(value) is int:
+        number = value
+    else:
+        return False
+    if s.tape.t.state != DT_STATE_OPEN:
+        raise escaped()
+    place = a.offset + place * a.step_[0]
+    unwritten(s)
+    s.p[place] = number
+    s.tape.t.arrays = 1
+    append_node(s.tape, DT_STORE, source, 0, dt_pack_store(s.id, <uint32_t>place))
+    return True
 
 
 @cython.no_gc
@@ -864,7 +1028,7 @@ cdef class Array:
     def value(self):
         """The primal: a copy as a plain ndarray or, where differentiations nest, as an array of the levels below."""
         resolve(self.store)
-        return view_of(self.store.data, self).copy()
+        return view_of(data_of(self.store), self).copy()
 
     @property
     def _level(self):
@@ -884,7 +1048,24 @@ cdef class Array:
         return self.shape_[0]
 
     def __getitem__(self, key):
+        cdef Array view
+        cdef Py_ssize_t place
         resolve(self.store)
+        if type(key) is int and self.nd == 1 and self.store.p != NULL and not self.part:
+            place = key
+            if place < 0:
+                place += self.shape_[0]
+            if 0 <= place < self.shape_[0]:
+                place = self.offset + place * self.step_[0]
+                return new_var(self.store.tape, DT_ELEMENT, self.store.id, <uint32_t>place, self.store.p[place])
+        view = basic_view(self, key)
+        if view is not None:
+            if view.nd or has_ellipsis(key):
+                return view
+            if self.store.p != NULL and not self.part:
+                place = view.offset
+                return new_var(self.store.tape, DT_ELEMENT, self.store.id, <uint32_t>place, self.store.p[place])
+            return element(view)
         key = checked_key(key)
         probe = bottom(self)
         part = probe[key]
@@ -896,7 +1077,18 @@ cdef class Array:
         return element(subview(self, probe[(*key, ...) if type(key) is tuple else (key, ...)]))
 
     def __setitem__(self, key, value):
+        cdef Array view
         resolve(self.store)
+        if not self.readonly:
+            if type(key) is int and self.nd == 1 and self.store.p != NULL and not self.part:
+                if self.step_[0] and write_element(self, key, value):
+                    return
+            view = basic_view(self, key)
+            if view is not None and view.size:
+                if isinstance(value, Array) and same_view(view, <Array>value):
+                    return
+                if _HOOKS["write"](view, value):
+                    return
         _HOOKS["setitem"](self, checked_key(key), value)
 
     def __iter__(self):
@@ -908,16 +1100,20 @@ cdef class Array:
         return bool((self == x).any())
 
     def __add__(a, b):
-        return _HOOKS["operator"](DT_ADD, a, b)
+        out = native_row(DT_ADD, a, b, None, 2)
+        return _HOOKS["operator"](DT_ADD, a, b) if out is None else out
 
     def __sub__(a, b):
-        return _HOOKS["operator"](DT_SUB, a, b)
+        out = native_row(DT_SUB, a, b, None, 2)
+        return _HOOKS["operator"](DT_SUB, a, b) if out is None else out
 
     def __mul__(a, b):
-        return _HOOKS["operator"](DT_MUL, a, b)
+        out = native_row(DT_MUL, a, b, None, 2)
+        return _HOOKS["operator"](DT_MUL, a, b) if out is None else out
 
     def __truediv__(a, b):
-        return _HOOKS["operator"](DT_DIV, a, b)
+        out = native_row(DT_DIV, a, b, None, 2)
+        return _HOOKS["operator"](DT_DIV, a, b) if out is None else out
 
     def __mod__(a, b):
         return _HOOKS["operator"](DT_MOD, a, b)
@@ -934,10 +1130,12 @@ cdef class Array:
         return _HOOKS["power"](a, b)
 
     def __matmul__(a, b):
-        return _HOOKS["matmul"](a, b)
+        out = native_matmul(a, b)
+        return _HOOKS["matmul"](a, b) if out is None else out
 
     def __neg__(self):
-        return _HOOKS["elementwise"](DT_NEG, (self,))
+        out = native_row(DT_NEG, self, None, None, 1)
+        return _HOOKS["elementwise"](DT_NEG, (self,)) if out is None else out
 
     def __pos__(self):
         return _HOOKS["elementwise"](DT_POS, (self,))
@@ -1013,6 +1211,14 @@ cdef class Array:
                          "values into, or dt.stop_gradient(x) where the plain numbers are meant.")
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        cdef int row, n
+        if method == "__call__" and not kwargs:
+            n = len(inputs)
+            row = _ROWS.get(ufunc, -1)
+            if row >= 0:
+                out = native_row(row, inputs[0], inputs[1] if n > 1 else None, inputs[2] if n > 2 else None, n)
+                if out is not None:
+                    return out
         return _HOOKS["ufunc"](ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function, types, args, kwargs):

@@ -7,11 +7,13 @@ import numpy as np
 from cpython.ref cimport PyObject
 from libc.math cimport isfinite
 
+from dualtape.core.array cimport Array, native_row
 from dualtape.core.dual cimport Dual, call_unary_dual
 from dualtape.core.kernels cimport rows
 from dualtape.core.tape cimport Var, call_unary
 from dualtape.core.traced cimport apply, as_number, require_special
 
+from dualtape.core.array import _HOOKS
 from dualtape.core.elementwise import map_elements
 from dualtape.errors import NoRuleError, user_line
 from dualtape.rules.table import RULES
@@ -66,6 +68,9 @@ cdef object call_many(Row row, tuple args):
     if n != rows[row.index].arity:
         raise TypeError(f"{row.rule.name}() takes {rows[row.index].arity} arguments ({n} given)")
     x[0] = x[1] = x[2] = 0.0
+    for arg in args:
+        if isinstance(arg, Array):
+            return _HOOKS["elementwise"](row.index, args)
     numbers = []
     for arg in args:
         if isinstance(arg, np.ndarray) and arg.ndim > 0:
@@ -100,6 +105,9 @@ cdef object call_one(object self, object x):
         return call_unary((<Row>self).index, <Var>x)
     if type(x) is Dual:
         return call_unary_dual((<Row>self).index, <Dual>x)
+    if isinstance(x, Array):
+        out = native_row((<Row>self).index, x, None, None, 1)
+        return _HOOKS["elementwise"]((<Row>self).index, (x,)) if out is None else out
     cdef double value
     if type(x) is float:
         require_special((<Row>self).index)

@@ -17,6 +17,7 @@ cdef extern from "dualtape_rules.h":
         DT_ROWS
         DT_CONSTANT
         DT_NEEDS_SCIPY
+        DT_READS_X, DT_READS_Y, DT_READS_Z, DT_READS_OUT
 
     unsigned int DT_FINGERPRINT
 

@@ -1,29 +1,65 @@
 """Sweeps over recorded programs: adjoints, and adjoints' tangents."""
 
-import bisect
-
 import numpy as np
 
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport PyObject
-from libc.stdint cimport uint32_t
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+from libc.stdint cimport int64_t, uint32_t, uintptr_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
 
 from dualtape.core.kernels cimport DT_CONSTANT, dt_row, rows
 from dualtape.core.tape cimport (
-    Tape, Var, DT_A_CONSTANT, DT_B_CONSTANT, DT_BLOCK_BITS, DT_BOXED, DT_CALL, DT_INPUT, DT_MASK, DT_STATE_CLOSED,
-    dt_block, dt_tape, dt_value_at,
+    Tape, Var, DT_A_CONSTANT, DT_B_CONSTANT, DT_ARRAY, DT_BLOCK_BITS, DT_BOXED, DT_CALL, DT_ELEMENT, DT_INPUT, DT_MASK, DT_STATE_CLOSED,
+    DT_STORE, dt_block, dt_store, dt_tape, dt_value_at,
 )
 from dualtape.core.array cimport Array, Call, Reference
+from dualtape.core.native cimport dt_ufunc, ufuncs
 from dualtape.core.pool cimport give_scratch, give_tape, take_scratch, take_tape
 from dualtape.core.levels cimport enter, is_live, leave
 from dualtape.core.traced cimport Traced, as_number, has_complex_core, partial
 
-from dualtape.core.array import accumulate, adjoint_view, leaf_array, level_of, make_reference, plain_array, plain_of
+from dualtape.core.array import (
+    _HOOKS, accumulate, adjoint_view, leaf_array, level_of, make_reference, plain_array, plain_of, reference_at,
+)
 from dualtape.core.strict import is_strict
-from dualtape.errors import InputError, escaped, not_scalar
+from dualtape.errors import InputError, escaped, no_memory, not_scalar
+
+cdef extern from "array.h" nogil:
+    ctypedef struct dt_operand:
+        const double *value
+        const int64_t *vstep
+        const int64_t *bstep
+        int64_t at
+        uint32_t storage
+        uint32_t scalar
+    ctypedef struct dt_array_node:
+        int64_t n
+        const int64_t *shape
+        int kind
+        int row
+        int nd
+        int arity
+        int overwrites
+        dt_operand out
+        dt_operand x[3]
+    enum:
+        DT_NONE, DT_MATMUL, DT_SMALL
+    ctypedef struct dt_shadows:
+        double **bar
+        const int64_t *size
+        uint32_t count
+        const dt_ufunc *ufuncs
+        const dt_row *rows
+        int failed
+    void dt_shadows_end(dt_shadows *s)
+    double *dt_shadow_make(dt_shadows *s, uint32_t storage, int zero)
 
 cdef extern from "tape.h" nogil:
+    int64_t dt_sweep_arrays(const dt_tape *t, const dt_row *rows, double *bar, uint32_t start, uint32_t stop, int strict,
+                            dt_shadows *s)
     void dt_sweep_reverse(const dt_tape *t, const dt_row *rows, double *bar, uint32_t start, uint32_t stop, int strict)
     void dt_sweep_tangent(const dt_tape *t, const dt_row *rows, double *dot, uint32_t start, uint32_t stop, int lanes,
                           int strict)
@@ -114,41 +150,80 @@ cdef int sweep_second(Tape tape, double *bar, double *dot, double *bardot, uint3
 # --- adjoints of arrays ----------------------------------------------------------------------------------------------
 
 cdef class Shadows:
-    """The adjoints of the arrays on a tape during a sweep: flat, made when first touched.
+    """The adjoints of the arrays on a tape during a sweep, made when first touched.
 
-    They are ndarrays, or Arrays where adjoints are traced values of other levels.
+    Those of float64 lie in C memory, others are flat ndarrays. In sweeps over objects all are flat Arrays, into which
+    traced values of other levels may be written.
     """
-    cdef list sizes  # (size, dtype) of each array
-    cdef list flat
+    cdef Tape tape
+    cdef dt_shadows c
+    cdef dict flat  # those that are objects, by number
     cdef bint traced
 
     def __cinit__(self, Tape tape, bint traced):
-        self.sizes = tape.shadows or []
-        self.flat = [None] * len(self.sizes)
+        self.tape = tape
+        self.flat = {}
         self.traced = traced
+        self.c.count = tape.t.n_shadows
+        self.c.size = tape.t.shadow_size
+        self.c.ufuncs = ufuncs
+        self.c.rows = rows
+        self.c.bar = <double **>calloc(max(tape.t.n_shadows, 1), sizeof(double *))
+        if self.c.bar == NULL:
+            raise no_memory(tape.t.size, tape.held(), 8 * tape.t.n_shadows)
 
-    cdef object make(self, uint32_t id):
-        size, dtype = self.sizes[id]
-        flat = np.zeros(size, dtype=dtype)
-        if self.traced:
-            flat = plain_array(flat, True)
-        self.flat[id] = flat
+    def __dealloc__(self):
+        if self.c.bar != NULL:
+            dt_shadows_end(&self.c)
+
+    cdef bint native(self, uint32_t id):
+        return not self.traced and self.c.size[id] >= 0
+
+    cdef object flat_of(self, uint32_t id, bint make):
+        """The flat adjoint of an array, to be used at once; None where it is zero and not to be made."""
+        cdef cnp.npy_intp n = self.c.size[id]
+        if self.native(id):
+            if self.c.bar[id] == NULL:
+                if not make:
+                    return None
+                if dt_shadow_make(&self.c, id, 1) == NULL:
+                    raise no_memory(self.tape.t.size, self.tape.held(), 8 * n)
+            return cnp.PyArray_SimpleNewFromData(1, &n, cnp.NPY_FLOAT64, self.c.bar[id])
+        flat = self.flat.get(id)
+        if flat is None and make:
+            if n < 0:
+                flat = np.zeros(-1 - n, dtype=self.tape.dtypes[id])
+            else:
+                flat = np.zeros(n)
+            if self.traced:
+                flat = plain_array(flat, True)
+            self.flat[id] = flat
         return flat
+
+    cdef object taken(self, uint32_t id):
+        """The flat adjoint of an array, to be kept by the caller; it is zero from here on."""
+        cdef cnp.npy_intp n = self.c.size[id]
+        if not self.native(id):
+            return self.flat.pop(id, None)
+        if self.c.bar[id] == NULL:
+            return None
+        if n <= DT_SMALL:
+            out = cnp.PyArray_SimpleNewFromData(1, &n, cnp.NPY_FLOAT64, self.c.bar[id]).copy()
+        else:
+            out = cnp.PyArray_SimpleNewFromData(1, &n, cnp.NPY_FLOAT64, self.c.bar[id])
+            cnp.set_array_base(out, PyCapsule_New(self.c.bar[id], NULL, free_capsule))
+        self.c.bar[id] = NULL
+        return out
 
     cdef int add(self, Reference r, object bar) except -1:
         """Accumulate into the adjoint of a view."""
-        if bar is None:
-            return 0
-        flat = self.flat[r.id]
-        if flat is None:
-            flat = self.make(r.id)
-        accumulate(flat, r, bar)
+        if bar is not None:
+            accumulate(self.flat_of(r.id, True), r, bar)
         return 0
 
-    cdef object of(self, Reference r):
-        """The adjoint of a view; None where it is zero."""
-        flat = self.flat[r.id]
-        return None if flat is None else adjoint_view(flat, r)
+
+cdef void free_capsule(object capsule) noexcept:
+    free(PyCapsule_GetPointer(capsule, NULL))
 
 
 cdef Reference reference_of(object x):
@@ -159,16 +234,19 @@ cdef Reference reference_of(object x):
 cdef int pull_call(Call call, Shadows shadows, object bar, list contributions) except -1:
     """The contributions of a node on arrays to its operands, appended to a list; none where its adjoint is zero."""
     if call.out is not None:
-        view = shadows.of(call.out)
-        if view is None:
-            return 0
         if call.key is not None:
+            flat = shadows.flat_of(call.out.id, False)
+            if flat is None:
+                return 0
+            view = adjoint_view(flat, call.out)
             bar = view[call.key[0]]
             bar = bar.copy() if isinstance(bar, (np.ndarray, Array)) else bar
             view[call.key[0]] = 0.0
         else:
-            bar = view
-            shadows.flat[call.out.id] = None  # nothing touched the array before this node made it
+            flat = shadows.taken(call.out.id)  # nothing touched the array before this node made it
+            if flat is None:
+                return 0
+            bar = adjoint_view(flat, call.out)
     elif bar is None:
         return 0
     contributions.extend(call.pull(bar))
@@ -210,6 +288,106 @@ cdef int sweep_call_over_objects(Tape tape, list bars, Shadows shadows, uint32_t
     return 0
 
 
+cdef object array_at(const double *value, const int64_t *step, tuple shape):
+    """The numbers of an operand of a node in C, as an ndarray."""
+    cdef cnp.npy_intp one = 1
+    flat = np.empty(shape)
+    cdef double *to = <double *>cnp.PyArray_DATA(flat)
+    cdef Py_ssize_t n = flat.size, i = 0
+    cdef int k
+    if step == NULL:
+        for i in range(n):
+            to[i] = value[i]
+        return flat
+    for index in np.ndindex(shape):
+        one = 0
+        for k in range(len(shape)):
+            one += <Py_ssize_t>index[k] * step[k]
+        to[i] = value[one]
+        i += 1
+    return flat
+
+
+cdef tuple steps_of(const int64_t *step, tuple shape):
+    """The steps of an operand; those of a contiguous array where there are none."""
+    cdef int k
+    if step != NULL:
+        return tuple([step[k] for k in range(len(shape))])
+    out = []
+    total = 1
+    for n in reversed(shape):
+        out.append(total)
+        total *= n
+    return tuple(reversed(out))
+
+
+cdef int sweep_array_over_objects(list bars, Shadows shadows, const dt_array_node *node, uint32_t index) except -1:
+    """A node in C with adjoints that are objects."""
+    cdef int k
+    cdef const dt_operand *x
+    cdef bint product = node.kind == DT_MATMUL
+    shape = tuple([node.shape[k] for k in range(3 if product else node.nd)])
+    shapes = ((shape[0], shape[2]), (shape[0], shape[1]), (shape[1], shape[2])) if product else (shape,) * 4
+    if node.out.storage == DT_NONE:
+        bar = bars[index]
+        if bar is None:
+            return 0
+        bars[index] = None
+        bar = _HOOKS["spread"](_HOOKS["array"](bar), shapes[0])
+    else:
+        flat = shadows.flat_of(node.out.storage, False)
+        if flat is None:
+            return 0
+        view = adjoint_view(flat, reference_at(node.out.storage, node.out.at, shapes[0],
+                                               steps_of(node.out.bstep, shapes[0])))
+        if node.overwrites:
+            bar = view.copy()
+            view[...] = 0.0
+        else:
+            bar = view
+            shadows.taken(node.out.storage)
+    primals = []
+    for k in range(node.arity):
+        x = &node.x[k]
+        primals.append(None if x.value == NULL else array_at(x.value, x.vstep, shapes[k + 1]))
+    out = None if node.out.value == NULL else array_at(node.out.value, node.out.vstep, shape)
+    for k in range(node.arity):
+        x = &node.x[k]
+        if x.storage == DT_NONE and x.scalar == DT_NONE:
+            continue
+        if product:
+            part = _HOOKS["pull_matmul"](k, bar, primals[1 - k])
+        else:
+            part = _HOOKS["pull_row"](node.row, k, bar, primals, out)
+        if x.storage != DT_NONE:
+            shadows.add(reference_at(x.storage, x.at, shapes[k + 1], steps_of(x.bstep, shapes[k + 1])), part)
+        else:
+            part = part.sum()
+            bars[x.scalar] = part if bars[x.scalar] is None else bars[x.scalar] + part
+    return 0
+
+
+cdef int sweep_element_over_objects(Tape tape, list bars, Shadows shadows, uint32_t op, uint32_t a, uint32_t b,
+                                    double bits, object bar) except -1:
+    """The reading or writing of an element, with adjoints that are objects."""
+    cdef dt_store where
+    if op == DT_ELEMENT:
+        if bar is not None:
+            flat = shadows.flat_of(a, True)
+            flat[b] = flat[b] + bar
+        return 0
+    memcpy(&where, &bits, sizeof(where))
+    flat = shadows.flat_of(where.storage, False)
+    if flat is None:
+        return 0
+    if a != DT_NONE:
+        part = flat[where.place]
+        part = part.item() if isinstance(part, np.generic) else part
+        bars[a] = part if bars[a] is None else bars[a] + part
+    flat[where.place] = 0.0
+    return 0
+
+
 cdef uint32_t reach_of(Tape tape, list outputs):
     """Up to which node outputs reach: an array may have been written to by any."""
     cdef uint32_t size = 0
@@ -220,25 +398,27 @@ cdef uint32_t reach_of(Tape tape, list outputs):
     return size
 
 
-cdef int sweep_with_calls(Tape tape, double *bar, uint32_t size, Shadows shadows) except -1:
-    """The native sweep, with nodes on arrays between."""
-    cdef list calls = tape.calls
-    cdef Py_ssize_t k = bisect.bisect_left(calls, size)
-    cdef uint32_t place, i = size
+cdef int sweep_with_arrays(Tape tape, double *bar, uint32_t size, Shadows shadows) except -1:
+    """The native sweep, with nodes on arrays between: those in C, and those that Python does."""
+    cdef uint32_t i = size, stop
     cdef int strict = is_strict()
+    cdef int64_t place
     cdef dt_block *block
-    begin(tape)
+    cdef dt_tape now = begin(tape)
     try:
-        while k > 0:
-            k -= 1
-            place = calls[k]
-            dt_sweep_reverse(&tape.t, rows, bar, i, place + 1, strict)
-            block = tape.t.blocks[place >> DT_BLOCK_BITS]
-            sweep_call(tape.records[block.a[place & DT_MASK]], shadows, bar, place)
-            i = place
-            if k & 0xFF == 0:
+        while i > 0:
+            stop = i - SHORT if i > SHORT else 0
+            with nogil:
+                place = dt_sweep_arrays(&now, rows, bar, i, stop, strict, &shadows.c)
+            if shadows.c.failed:
+                raise no_memory(tape.t.size, tape.held(), 0)
+            if place >= 0:
+                block = tape.t.blocks[place >> DT_BLOCK_BITS]
+                sweep_call(tape.records[block.a[place & DT_MASK]], shadows, bar, <uint32_t>place)
+                i = <uint32_t>place
+            else:
+                i = stop
                 PyErr_CheckSignals()
-        dt_sweep_reverse(&tape.t, rows, bar, i, 0, strict)
     finally:
         end(tape)
     return 0
@@ -340,6 +520,14 @@ cdef list sweep_objects(Tape tape, list outputs, list cotangents, Shadows shadow
             bar = bars[i]
             block = tape.t.blocks[i >> DT_BLOCK_BITS]
             op = block.op[i & DT_MASK]
+            if op == DT_ARRAY:
+                sweep_array_over_objects(bars, shadows, <const dt_array_node *>(
+                    <uintptr_t>block.a[i & DT_MASK] | <uintptr_t>block.b[i & DT_MASK] << 32), i)
+                continue
+            if op == DT_ELEMENT or op == DT_STORE:
+                sweep_element_over_objects(tape, bars, shadows, op, block.a[i & DT_MASK], block.b[i & DT_MASK],
+                                           block.value[i & DT_MASK], bar)
+                continue
             if op == DT_CALL:
                 sweep_call_over_objects(tape, bars, shadows, block.a[i & DT_MASK], bar)
                 continue
@@ -383,7 +571,7 @@ def adjoints(Tape tape, list outputs, list cotangents, list inputs):
     size = reach_of(tape, outputs)
     for cotangent in cotangents:
         native = native and (type(cotangent) is float or type(cotangent) is int or type(cotangent) is np.ndarray)
-    shadows = Shadows(tape, not native)
+    shadows = Shadows(tape, not native) if tape.t.n_shadows else None
     if not native:
         bars = sweep_objects(tape, outputs, cotangents, shadows)
         return [input_adjoint(shadows, x, bars[x] if x < <long>size else None) if type(x) is int
@@ -399,10 +587,10 @@ def adjoints(Tape tape, list outputs, list cotangents, list inputs):
                 bar[(<Var>out).index] += <double>float(cotangent)
             else:
                 shadows.add(reference_of(out), cotangent)
-        if tape.calls is None:
-            sweep_reverse(tape, bar, size)
+        if tape.t.arrays:
+            sweep_with_arrays(tape, bar, size, shadows)
         else:
-            sweep_with_calls(tape, bar, size, shadows)
+            sweep_reverse(tape, bar, size)
         return [bar[<uint32_t>x] if type(x) is int else input_adjoint(shadows, x, None) for x in inputs]
     finally:
         give_scratch(bar)
@@ -412,18 +600,15 @@ cdef object input_adjoint(Shadows shadows, object x, object bar):
     """The adjoint of a variable, for the caller to keep."""
     if type(x) is int:
         return 0.0 if bar is None else bar
-    view = shadows.of(x)
-    if view is None:
-        size, dtype = shadows.sizes[(<Reference>x).id]
+    flat = shadows.taken((<Reference>x).id)
+    if flat is None:
+        n = shadows.c.size[(<Reference>x).id]
+        dtype = shadows.tape.dtypes[(<Reference>x).id] if n < 0 else np.float64
         return np.zeros((<Reference>x).shape_source.shape, dtype=dtype)
-    return stripped(view)
-
-
-cdef object stripped(object x):
-    """An array of level 0 as an ndarray of its own."""
-    if isinstance(x, Array):
-        return plain_of(x).copy() if level_of(x) == 0 else x.copy()
-    return x.copy() if cnp.PyArray_SIZE(x) < 64 else x
+    view = adjoint_view(flat, x)
+    if isinstance(view, Array):
+        return plain_of(view).copy() if level_of(view) == 0 else view
+    return view
 
 
 cdef object own_output(Tape tape, object out):
@@ -516,7 +701,7 @@ cdef class Recording:
     @property
     def arrays(self):
         """Whether there are nodes on arrays."""
-        return self.tape.calls is not None
+        return self.tape.t.arrays != 0
 
     def freeze(self):
         """Record nothing more."""
@@ -650,7 +835,7 @@ def value_and_gradient_of_float(f, double x):
     cdef Var result
     try:
         out = f(tape.variable(x))
-        if type(out) is not Var or (<Var>out).owner != <PyObject *>tape or tape.boxed or tape.calls is not None:
+        if type(out) is not Var or (<Var>out).owner != <PyObject *>tape or tape.boxed or tape.t.arrays:
             kind = type(out)
             out = own_output(tape, out)
             if out is None or has_complex_core(out):

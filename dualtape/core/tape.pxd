@@ -21,6 +21,9 @@ cdef extern from "tape.h" nogil:
         dt_block **blocks
         int state
         int sweeping
+        int64_t *shadow_size
+        uint32_t n_shadows
+        int arrays
     ctypedef struct dt_counts:
         int64_t open_tapes
         int64_t pooled_blocks
@@ -28,7 +31,7 @@ cdef extern from "tape.h" nogil:
     dt_counts dt_live
     enum:
         DT_BLOCK_BITS, DT_MASK, DT_A_CONSTANT, DT_B_CONSTANT
-        DT_INPUT, DT_LEAF, DT_ARG, DT_BOXED, DT_CALL, DT_PIN, DT_COMPARE
+        DT_INPUT, DT_LEAF, DT_ARG, DT_BOXED, DT_ARRAY, DT_ELEMENT, DT_STORE, DT_CALL, DT_PIN, DT_COMPARE
         DT_OK, DT_NO_MEMORY, DT_CLOSED, DT_FULL
         DT_STATE_OPEN, DT_STATE_FROZEN, DT_STATE_CLOSED
     void dt_tape_init(dt_tape *t)
@@ -44,6 +47,12 @@ cdef extern from "tape.h" nogil:
     int dt_constant(dt_tape *t, double c, uint32_t *place)
     double dt_value_at(const dt_tape *t, uint32_t i)
     void dt_pool_release()
+    int dt_tape_shadow(dt_tape *t, int64_t size, uint32_t *id)
+    void *dt_tape_room(dt_tape *t, size_t bytes)
+    double dt_pack_store(uint32_t storage, uint32_t place)
+    ctypedef struct dt_store:
+        uint32_t storage
+        uint32_t place
     int64_t dt_open_nodes()
 
 
@@ -55,9 +64,15 @@ cdef class Tape:
     cdef dt_tape t
     cdef readonly unsigned long long level
     cdef list records  # of the boxed nodes and those on arrays; None while there are none
-    cdef list shadows  # of each array its size and dtype, by which its adjoint is made
-    cdef list calls    # the places of the nodes on arrays, in order
+    cdef dict dtypes   # of the arrays that are not of float64, by the number of their adjoint
+    cdef list kept     # arrays whose memory recorded nodes read
+    cdef double *room  # memory for the numbers of small arrays
+    cdef Py_ssize_t room_left
+    cdef object chunk  # the array that holds it
     cdef bint boxed    # whether any number on the tape is a Python object: sweeps then run on objects
+    cdef int keep(self, object array) except -1
+    cdef double *small(self, Py_ssize_t n) except NULL
+    cdef void *node_room(self, size_t bytes) except NULL
     cpdef uint32_t new_shadow(self, Py_ssize_t size, object dtype) except? 0xFFFFFFFF
     cdef void forget(self) noexcept
     cdef void settle(self) noexcept
@@ -80,4 +95,7 @@ cdef class BoxedVar(Var):
 
 
 cdef object call_unary(int row, Var x)
+cdef Var new_var(Tape tape, uint32_t op, uint32_t a, uint32_t b, double value)
+cdef int64_t append_node(Tape tape, uint32_t op, uint32_t a, uint32_t b, double value) except -1
+cdef uint32_t new_native_shadow(Tape tape, Py_ssize_t size) except? 0xFFFFFFFF
 cdef int64_t release_blocks() noexcept

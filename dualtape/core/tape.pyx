@@ -5,6 +5,7 @@ import numbers
 
 import numpy as np
 
+cimport numpy as cnp
 from cpython.float cimport PyFloat_AS_DOUBLE
 from cpython.object cimport PyTypeObject, destructor, newfunc
 from cpython.ref cimport PyObject, Py_INCREF, Py_XDECREF
@@ -72,6 +73,9 @@ cdef extern from *:
 
 cdef extern from "arithmetic.h" nogil:
     double dt_arithmetic(int row, double x, double y)
+
+cnp.import_array()
+cdef object FLOAT64 = np.dtype(np.float64)
 
 # Integers up to here are floats exactly; comparisons with larger ones are Python's.
 cdef long long EXACT = 1LL << 53
@@ -268,7 +272,11 @@ cdef class Tape:
 
     cdef void forget(self) noexcept:
         """Let go of all objects."""
-        self.records = self.shadows = self.calls = None
+        self.records = None
+        self.dtypes = None
+        self.kept = None
+        self.chunk = None
+        self.room_left = 0
         self.boxed = False
 
     cdef void rest(self) noexcept:
@@ -320,16 +328,43 @@ cdef class Tape:
         return self.box(DT_BOXED, len(self.records) - 1, value)
 
     cpdef uint32_t new_shadow(self, Py_ssize_t size, object dtype) except? 0xFFFFFFFF:
-        """Room for the adjoint of an array: its id."""
-        if self.t.state != DT_STATE_OPEN:
-            raise escaped()
-        if self.shadows is None:
-            self.shadows = []
-        self.shadows.append((size, dtype))
-        return len(self.shadows) - 1
+        """Room for the adjoint of an array: its number."""
+        if dtype == FLOAT64:
+            return new_native_shadow(self, size)
+        cdef uint32_t id = new_native_shadow(self, -1 - size)
+        if self.dtypes is None:
+            self.dtypes = {}
+        self.dtypes[id] = dtype
+        return id
+
+    cdef int keep(self, object array) except -1:
+        """Keep the memory of an array as long as the program."""
+        if self.kept is None:
+            self.kept = []
+        self.kept.append(array)
+        return 0
+
+    cdef double *small(self, Py_ssize_t n) except NULL:
+        """Memory for the numbers of a small array, within `chunk`."""
+        if n > self.room_left:
+            self.chunk = np.empty(4096)
+            self.keep(self.chunk)
+            self.room = <double *>cnp.PyArray_DATA(self.chunk)
+            self.room_left = 4096
+        cdef double *p = self.room
+        self.room += n
+        self.room_left -= n
+        return p
+
+    cdef void *node_room(self, size_t bytes) except NULL:
+        """Memory for a node on arrays."""
+        cdef void *p = dt_tape_room(&self.t, bytes)
+        if p == NULL:
+            raise no_memory(self.t.size, self.held(), bytes)
+        return p
 
     def call(self, entry, value):
-        """Record a node on arrays.
+        """Record a node on arrays that the sweep does in Python.
 
         Parameters
         ----------
@@ -342,22 +377,18 @@ cdef class Tape:
         -------
         Var or None
         """
-        cdef Var out
         if self.t.state != DT_STATE_OPEN:
             raise escaped()
         if self.records is None:
             self.records = []
-        if self.calls is None:
-            self.calls = []
         self.records.append(entry)
+        self.t.arrays = 1
         if value is None:
-            out = record(<PyObject *>self, DT_CALL, len(self.records) - 1, 0, NAN)
-        elif type(value) is float:
-            out = record(<PyObject *>self, DT_CALL, len(self.records) - 1, 0, value)
-        else:
-            out = self.box(DT_CALL, len(self.records) - 1, value)
-        self.calls.append(out.index)
-        return None if value is None else out
+            append_node(self, DT_CALL, len(self.records) - 1, 0, NAN)
+            return None
+        if type(value) is float:
+            return record(<PyObject *>self, DT_CALL, len(self.records) - 1, 0, value)
+        return self.box(DT_CALL, len(self.records) - 1, value)
 
     def gradient(self, output, inputs):
         """The gradient of a recorded result.
@@ -393,6 +424,28 @@ cdef class Tape:
             raise RuntimeError("the tape is being swept in another thread; close it afterwards")
         self.forget()
         dt_tape_close(&self.t)
+
+
+cdef Var new_var(Tape tape, uint32_t op, uint32_t a, uint32_t b, double value):
+    """Record a node whose result is a scalar."""
+    return record(<PyObject *>tape, op, a, b, value)
+
+
+cdef int64_t append_node(Tape tape, uint32_t op, uint32_t a, uint32_t b, double value) except -1:
+    """Record a node without a scalar result; gives its place."""
+    cdef int code = dt_room(&tape.t)
+    if code != DT_OK:
+        refuse(tape, code)
+    return dt_append(&tape.t, op, a, b, value)
+
+
+cdef uint32_t new_native_shadow(Tape tape, Py_ssize_t size) except? 0xFFFFFFFF:
+    """The number of the adjoint of an array of float64."""
+    cdef uint32_t id = 0
+    cdef int code = dt_tape_shadow(&tape.t, size, &id)
+    if code != DT_OK:
+        refuse(tape, code)
+    return id
 
 
 def live():

@@ -37,6 +37,8 @@ typedef struct {
     /* d[arity] and the second partials h, total (through out as well), in the order xx xy xz yy yz zz:
      * arity 1 fills h[0], arity 2 fills h[0], h[1], h[3]. */
     void (*second)(double x, double y, double z, double out, double *d, double *h);
+    /* the partials at n points, each in an array of its own; what the row does not read may be NULL */
+    void (*slopes)(long n, const double *x, const double *y, const double *z, const double *out, double *const *d);
 } dt_row;
 
 extern const dt_row dt_rows[DT_ROWS];
@@ -85,7 +87,9 @@ def header(rules=RULES):
         '#include "special.h"\n',
         f"enum {{\n    {names},\n    DT_ROWS\n}};\n",
         f"#define DT_FINGERPRINT {fingerprint(rules)}u\n",
-        "enum { DT_CONSTANT = 1, DT_NEEDS_SCIPY = 2 };\n",
+        "/* DT_READS_X ... DT_READS_OUT: which of its operands, and whether its result, the derivatives of a row read. */\n"
+        "enum { DT_CONSTANT = 1, DT_NEEDS_SCIPY = 2, DT_READS_X = 4, DT_READS_Y = 8, DT_READS_Z = 16, "
+        "DT_READS_OUT = 32 };\n",
         _TYPES,
     ]
     parts += [_value(rule, rows) for rule in rules if rule.hot]
@@ -111,7 +115,7 @@ def source(rules=RULES):
         parts += _entries(rule, rows)
     entries = ",\n    ".join(
         f'{{"{rule.name}", {rule.arity}, {_flags(rule, rows)},'
-        f" value_{rule.name}, partials_{rule.name}, second_{rule.name}}}"
+        f" value_{rule.name}, partials_{rule.name}, second_{rule.name}, slopes_{rule.name}}}"
         for rule in rules
     )
     parts.append(f"const dt_row dt_rows[DT_ROWS] = {{\n    {entries}\n}};\n")
@@ -216,13 +220,51 @@ def _entries(rule, rows):
             *first,
             *rest,
             "}",
+        ]
+    )
+    yield _slopes(rule, rows)
+
+
+def _slopes(rule, rows):
+    """The loop over points: the compiler turns it into vector instructions where the text is arithmetic alone."""
+    letters = ("x", "y", "z")
+    read = _read(rule, rows, second_too=False)
+    loads = [
+        f"const double {name} = {'outs' if name == 'out' else letters[rule.args.index(name)] + 's'}[i];"
+        for name in (*rule.args, "out")
+        if name in read
+    ]
+    stores = [f"d{i}[i] = {_partial(rule, i, rows)};" for i in range(rule.arity)]
+    places = " ".join(f"double *restrict d{i} = d[{i}];" for i in range(rule.arity))
+    head = "long n, const double *xs, const double *ys, const double *zs, const double *outs, double *const *d"
+    return "\n".join(
+        [
+            f"static void slopes_{rule.name}({head}) {{",
+            f"    {places}",
+            f"    for (long i = 0; i < n; i++) {{ {' '.join(loads + stores)} }}",
+            "}",
             "",
         ]
     )
 
 
+def _read(rule, rows, second_too=True):
+    """The names that the derivatives of a row read."""
+    texts = [text for text in rule.partials if text is not None]
+    if second_too:
+        texts += [text for i, j in _pairs(rule) if (text := second(rule, i, j, rows)) is not None]
+    names = set()
+    for text in texts:
+        tree = parse(text, (*rule.args, "out"), rows)
+        names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return names & {*rule.args, "out"}
+
+
 def _flags(rule, rows):
     flags = ["DT_CONSTANT"] * rule.constant + ["DT_NEEDS_SCIPY"] * _needs_scipy(rule, rows)
+    read = _read(rule, rows)
+    flags += [f"DT_READS_{letter}" for letter, name in zip("XYZ", rule.args, strict=False) if name in read]
+    flags += ["DT_READS_OUT"] * ("out" in read)
     return " | ".join(flags) or "0"
 
 

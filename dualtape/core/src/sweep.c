@@ -57,7 +57,9 @@ static void general(const dt_tape *t, const dt_row *rows, double *bar, uint32_t 
     if (row->arity > 2) bar[c] += dt_times(w, d[2], strict);
 }
 
-void dt_sweep_reverse(const dt_tape *t, const dt_row *rows, double *bar, uint32_t from, uint32_t to, int strict) {
+/* The sweep itself. `s` is NULL for tapes without arrays, for which the compiler leaves out what is about them. */
+DT_ALWAYS_INLINE int64_t sweep(const dt_tape *t, const dt_row *rows, double *bar, uint32_t from, uint32_t to,
+                               int strict, dt_shadows *s) {
     const double *constants = t->constants;
     uint32_t i = from;
     while (i > to) {
@@ -70,8 +72,9 @@ void dt_sweep_reverse(const dt_tape *t, const dt_row *rows, double *bar, uint32_
         while (i > start) {
             i--;
             double w = bar[i];
-            if (w == 0.0 && !strict) continue;
-            uint32_t k = i & DT_MASK, op = ops[k], a = as[k], b = bs[k];
+            uint32_t k = i & DT_MASK, op = ops[k];
+            if (w == 0.0 && !strict && (!s || op < DT_ARRAY || op == DT_ELEMENT)) continue;
+            uint32_t a = as[k], b = bs[k];
             double out = value[k];
             (void)out;
             switch (op) {
@@ -80,10 +83,46 @@ void dt_sweep_reverse(const dt_tape *t, const dt_row *rows, double *bar, uint32_
                 CASE_BINARY(DT_MUL, dt_mul)
                 CASE_BINARY(DT_DIV, dt_div)
                 CASE_UNARY(DT_NEG, dt_neg)
+                case DT_ELEMENT:
+                    if (s) {
+                        double *shadow = dt_shadow(s, a);
+                        if (!shadow) return -1;
+                        shadow[b] += w;
+                    }
+                    break;
+                case DT_STORE:
+                    if (s) {
+                        dt_store where;
+                        memcpy(&where, &value[k], sizeof where);
+                        double *shadow = s->bar[where.storage];
+                        if (!shadow) break;
+                        if (a != DT_NONE) bar[a] += shadow[where.place];
+                        shadow[where.place] = 0.0;
+                    }
+                    break;
+                case DT_ARRAY:
+                    if (s) {
+                        dt_reverse_array((const dt_array_node *)((uintptr_t)a | (uintptr_t)b << 32), s, bar, i, strict);
+                        if (s->failed) return -1;
+                    }
+                    break;
+                case DT_CALL:
+                    if (s) return i;
+                    break;
                 default:
                     if (op < DT_INPUT) general(t, rows, bar, i, op, a, b, out, w, strict);
             }
         }
     }
+    return -1;
+}
+
+void dt_sweep_reverse(const dt_tape *t, const dt_row *rows, double *bar, uint32_t from, uint32_t to, int strict) {
+    sweep(t, rows, bar, from, to, strict, NULL);
+}
+
+int64_t dt_sweep_arrays(const dt_tape *t, const dt_row *rows, double *bar, uint32_t from, uint32_t to, int strict,
+                        dt_shadows *s) {
+    return sweep(t, rows, bar, from, to, strict, s);
 }
 /* [/reverse] */

@@ -134,6 +134,65 @@ void dt_tape_settle(dt_tape *t) {
     }
 }
 
+int dt_tape_shadow(dt_tape *t, int64_t size, uint32_t *id) {
+    if (t->state != DT_STATE_OPEN) return DT_CLOSED;
+    if (t->n_shadows == t->cap_shadows) {
+        if (t->n_shadows >= DT_MAX_NODES) return DT_FULL;
+        uint32_t cap = t->cap_shadows ? 2 * t->cap_shadows : 64;
+        int64_t *sizes = enlarged(t, t->shadow_size, (size_t)t->n_shadows * sizeof *sizes, (size_t)cap * sizeof *sizes);
+        if (!sizes) return DT_NO_MEMORY;
+        t->shadow_size = sizes;
+        t->cap_shadows = cap;
+    }
+    t->arrays = 1;
+    t->shadow_size[t->n_shadows] = size;
+    *id = t->n_shadows++;
+    return DT_OK;
+}
+
+enum { NODE_CHUNK = 1 << 16 };
+
+void *dt_tape_room(dt_tape *t, size_t bytes) {
+    bytes = (bytes + 15) & ~(size_t)15;
+    if (bytes > t->node_room) {
+        const size_t wanted = bytes + 16 > NODE_CHUNK ? bytes + 16 : NODE_CHUNK;
+        void **chunk = malloc(wanted);
+        if (!chunk) return NULL;
+        *chunk = t->node_chunks;
+        t->node_chunks = chunk;
+        t->node_next = (char *)chunk + 16;
+        t->node_room = wanted - 16;
+    }
+    void *p = t->node_next;
+    t->node_next += bytes;
+    t->node_room -= bytes;
+    return p;
+}
+
+/* Forget the nodes on arrays; a tape that rests keeps its first chunk. */
+static void drop_arrays(dt_tape *t, int keep) {
+    while (t->node_chunks) {
+        void **chunk = t->node_chunks;
+        if (keep && !*chunk && t->node_next >= (char *)chunk) {
+            const size_t held = (size_t)(t->node_next - (char *)chunk) + t->node_room;
+            t->node_next = (char *)chunk + 16;
+            t->node_room = held - 16;
+            break;
+        }
+        t->node_chunks = *chunk;
+        t->node_next = NULL;
+        t->node_room = 0;
+        free(chunk);
+    }
+    if (!keep) {
+        free(t->shadow_size);
+        t->shadow_size = NULL;
+        t->cap_shadows = 0;
+    }
+    t->n_shadows = 0;
+    t->arrays = 0;
+}
+
 static void point_at(dt_tape *t, dt_block *block) {
     t->value = block->value;
     t->a = block->a;
@@ -177,6 +236,7 @@ void dt_tape_rest(dt_tape *t) {
     }
     t->n_constants = 0;
     t->size = t->limit = 0;
+    drop_arrays(t, 1);
     t->state = DT_STATE_CLOSED;
     delist(t);
 }
@@ -198,6 +258,7 @@ void dt_tape_close(dt_tape *t) {
     t->blocks = NULL;
     t->constants = NULL;
     t->cap_blocks = t->n_constants = t->cap_constants = 0;
+    drop_arrays(t, 0);
     t->size = t->limit = 0;
     if (t->state != DT_STATE_CLOSED) delist(t);
     t->state = DT_STATE_CLOSED;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arithmetic.h"
+#include "array.h"
 
 /* [node]
  * A node is one scalar operation,
@@ -48,6 +49,9 @@ enum {
     DT_LEAF,           /* a number that is an operand by index but no variable */
     DT_ARG,            /* the third operand of the next node */
     DT_BOXED,          /* a Python object: a is its record's place in the tape's list of records */
+    DT_ARRAY,          /* a node on arrays in C: a and b are the halves of the pointer to its dt_array_node */
+    DT_ELEMENT,        /* the element b of storage a, read */
+    DT_STORE,          /* an element overwritten by scalar a, or by a constant if a is DT_NONE: dt_store in value */
     DT_CALL,           /* a node on arrays: a is its record's place in the tape's list of records */
     DT_PIN,            /* a guard: the value of node a was read as a plain number */
     DT_COMPARE = 0xF100 /* DT_COMPARE + 4 * (Python's Py_LT ... Py_GE) + kind; the value is the outcome, 0 or 1 */
@@ -81,6 +85,13 @@ typedef struct dt_tape {
     int state;
     int sweeping;  /* sweeps that read the tape without the GIL: arrays that grow leave their old memory in place */
     void *retired; /* that old memory, a list of pairs (next, memory), freed when the last sweep ends */
+    int64_t *shadow_size; /* of each array the number of elements; -1 - number where it is not of float64 */
+    uint32_t n_shadows;
+    uint32_t cap_shadows;
+    char *node_next; /* room for nodes on arrays, which never move */
+    size_t node_room;
+    void *node_chunks; /* the memory of those nodes, a list through the first words */
+    int arrays;        /* whether there is any node on arrays */
     struct dt_tape *next_open; /* the tapes that are not closed form a list, to count what is alive */
     struct dt_tape *previous_open;
 } dt_tape;
@@ -139,6 +150,27 @@ static inline int dt_constant(dt_tape *t, double c, uint32_t *place) {
     }
     return dt_constant_slow(t, c, slot, place);
 }
+
+/* Where a DT_STORE writes, in the bits of its value. */
+typedef struct {
+    uint32_t storage;
+    uint32_t place;
+} dt_store;
+
+static inline double dt_pack_store(uint32_t storage, uint32_t place) {
+    dt_store where = {storage, place};
+    double bits;
+    memcpy(&bits, &where, sizeof bits);
+    return bits;
+}
+
+int dt_tape_shadow(dt_tape *t, int64_t size, uint32_t *id); /* room for the adjoint of an array */
+void *dt_tape_room(dt_tape *t, size_t bytes);               /* memory that lives as long as the program; NULL: none */
+
+/* The reverse sweep over a tape with arrays: gives the place of a DT_CALL, which the caller does and goes on from, or
+ * -1 at the end. */
+int64_t dt_sweep_arrays(const dt_tape *t, const dt_row *rows, double *bar, uint32_t from, uint32_t to, int strict,
+                        dt_shadows *s);
 
 /* sweep.c: bar[a] += bar[i] * d(out)/d(a), for i from `from` - 1 down to `to`. */
 void dt_sweep_reverse(const dt_tape *t, const dt_row *rows, double *bar, uint32_t from, uint32_t to, int strict);

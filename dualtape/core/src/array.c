@@ -1,0 +1,410 @@
+/* The reverse sweep over nodes on arrays. */
+#include "array.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tape.h"
+
+/* --- shadows --------------------------------------------------------------------------------------------------- */
+
+enum { ARENA_DOUBLES = 1 << 13 };
+
+double *dt_shadow_make(dt_shadows *s, uint32_t storage, int zero) {
+    const int64_t n = s->size[storage];
+    double *bar;
+    if (n <= DT_SMALL) {
+        const size_t wanted = n > 0 ? (size_t)n : 1;
+        if (s->used + wanted > s->room) {
+            void **arena = malloc(sizeof(void *) * 8 + ARENA_DOUBLES * sizeof(double));
+            if (!arena) {
+                s->failed = 1;
+                return NULL;
+            }
+            *arena = s->arenas;
+            s->arenas = arena;
+            s->arena = (double *)(arena + 8);
+            s->used = 0;
+            s->room = ARENA_DOUBLES;
+        }
+        bar = s->arena + s->used;
+        s->used += wanted;
+    } else {
+        bar = malloc((size_t)n * sizeof(double));
+        if (!bar) {
+            s->failed = 1;
+            return NULL;
+        }
+    }
+    if (zero) memset(bar, 0, (size_t)n * sizeof(double));
+    s->bar[storage] = bar;
+    return bar;
+}
+
+void dt_shadow_drop(dt_shadows *s, uint32_t storage) {
+    if (s->size[storage] > DT_SMALL) free(s->bar[storage]);
+    s->bar[storage] = NULL;
+}
+
+void dt_shadows_end(dt_shadows *s) {
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->bar[i] && s->size[i] > DT_SMALL) free(s->bar[i]);
+    while (s->arenas) {
+        void **arena = s->arenas;
+        s->arenas = *arena;
+        free(arena);
+    }
+    free(s->bar);
+    s->bar = NULL;
+}
+
+/* --- runs: one axis -------------------------------------------------------------------------------------------- */
+
+/* Points that slopes are computed at in one go: they stay in the first cache. */
+enum { BLOCK = 256 };
+
+static inline double product(double w, double d, int strict) {
+    const double p = w * d;
+    return (((w == 0.0) | (d == 0.0)) & !strict) ? 0.0 : p;
+}
+
+/* bar += sign * w */
+static void add_run(double *restrict bar, int64_t bs, const double *restrict w, int64_t ws, int64_t n, double sign) {
+    if (bs == 1 && ws == 1) {
+        if (sign > 0.0)
+            for (int64_t i = 0; i < n; i++) bar[i] += w[i];
+        else
+            for (int64_t i = 0; i < n; i++) bar[i] -= w[i];
+    } else if (bs == 0) {
+        double total = 0.0;
+        for (int64_t i = 0; i < n; i++) total += w[i * ws];
+        *bar += sign * total;
+    } else {
+        for (int64_t i = 0; i < n; i++) bar[i * bs] += sign * w[i * ws];
+    }
+}
+
+/* bar += w * d */
+static void add_products(double *restrict bar, int64_t bs, const double *restrict w, int64_t ws,
+                         const double *restrict d, int64_t ds, int64_t n, int strict) {
+    if (bs == 1 && ws == 1 && ds == 1) {
+        for (int64_t i = 0; i < n; i++) bar[i] += product(w[i], d[i], strict);
+    } else if (bs == 1 && ws == 1 && ds == 0) {
+        const double factor = *d;
+        for (int64_t i = 0; i < n; i++) bar[i] += product(w[i], factor, strict);
+    } else if (bs == 0) {
+        double total = 0.0;
+        for (int64_t i = 0; i < n; i++) total += product(w[i * ws], d[i * ds], strict);
+        *bar += total;
+    } else {
+        for (int64_t i = 0; i < n; i++) bar[i * bs] += product(w[i * ws], d[i * ds], strict);
+    }
+}
+
+static const double *packed(const double *x, int64_t step, int64_t n, double *room) {
+    if (!x || step == 1) return x;
+    if (step == 0)
+        for (int64_t i = 0; i < n; i++) room[i] = *x;
+    else
+        for (int64_t i = 0; i < n; i++) room[i] = x[i * step];
+    return room;
+}
+
+static void unary_loop(const dt_ufunc *f, const double *x, double *out, int64_t n) {
+    char *args[2] = {(char *)x, (char *)out};
+    const intptr_t dimensions[1] = {n}, strides[2] = {8, 8};
+    f->loop(args, dimensions, strides, f->data);
+}
+
+/* The slopes of a row at contiguous points. Those that are themselves elementary functions go through NumPy's vector
+ * loops: sech^2 from exp(-2|x|), which loses nothing where tanh is flat, unlike 1 - tanh^2. */
+static void slopes(const dt_shadows *s, uint16_t row, int64_t n, const double *x, const double *y, const double *z,
+                   const double *out, double *const *d) {
+    double *d0 = d[0];
+    if (n >= 8 && row == DT_TANH && s->ufuncs[DT_EXP].loop) {
+        for (int64_t i = 0; i < n; i++) d0[i] = -2.0 * fabs(x[i]);
+        unary_loop(&s->ufuncs[DT_EXP], d0, d0, n);
+        for (int64_t i = 0; i < n; i++) d0[i] = 4.0 * d0[i] / ((1.0 + d0[i]) * (1.0 + d0[i]));
+    } else if (n >= 8 && row == DT_SIGMOID && s->ufuncs[DT_EXP].loop) {
+        for (int64_t i = 0; i < n; i++) d0[i] = -fabs(x[i]);
+        unary_loop(&s->ufuncs[DT_EXP], d0, d0, n);
+        for (int64_t i = 0; i < n; i++) d0[i] = d0[i] / ((1.0 + d0[i]) * (1.0 + d0[i]));
+    } else if (n >= 8 && row == DT_SIN && s->ufuncs[DT_COS].loop) {
+        unary_loop(&s->ufuncs[DT_COS], x, d0, n);
+    } else if (n >= 8 && row == DT_COS && s->ufuncs[DT_SIN].loop) {
+        unary_loop(&s->ufuncs[DT_SIN], x, d0, n);
+        for (int64_t i = 0; i < n; i++) d0[i] = -d0[i];
+    } else {
+        s->rows[row].slopes(n, x, y, z, out, d);
+    }
+}
+
+typedef struct {
+    const double *value;
+    double *bar;
+    int64_t vs, bs;
+} run_operand;
+
+static void run(const dt_shadows *s, const dt_array_node *node, int64_t n, const double *w, int64_t ws,
+                const double *out, int64_t os, const run_operand *x, int strict) {
+    const int row = node->row;
+    switch (row) {
+        case DT_ADD:
+        case DT_POS:
+            for (int k = 0; k < node->arity; k++)
+                if (x[k].bar) add_run(x[k].bar, x[k].bs, w, ws, n, 1.0);
+            return;
+        case DT_SUB:
+            if (x[0].bar) add_run(x[0].bar, x[0].bs, w, ws, n, 1.0);
+            if (x[1].bar) add_run(x[1].bar, x[1].bs, w, ws, n, -1.0);
+            return;
+        case DT_NEG:
+            add_run(x[0].bar, x[0].bs, w, ws, n, -1.0);
+            return;
+        case DT_MUL:
+            if (x[0].bar) add_products(x[0].bar, x[0].bs, w, ws, x[1].value, x[1].vs, n, strict);
+            if (x[1].bar) add_products(x[1].bar, x[1].bs, w, ws, x[0].value, x[0].vs, n, strict);
+            return;
+        default:
+            break;
+    }
+    double rooms[4][BLOCK], d[3][BLOCK];
+    double *const ds[3] = {d[0], d[1], d[2]};
+    for (int64_t start = 0; start < n; start += BLOCK) {
+        const int64_t m = n - start < BLOCK ? n - start : BLOCK;
+        const double *v[3] = {NULL, NULL, NULL};
+        for (int k = 0; k < node->arity; k++)
+            v[k] = x[k].value ? packed(x[k].value + start * x[k].vs, x[k].vs, m, rooms[k]) : NULL;
+        const double *o = out ? packed(out + start * os, os, m, rooms[3]) : NULL;
+        slopes(s, node->row, m, v[0], v[1], v[2], o, ds);
+        for (int k = 0; k < node->arity; k++)
+            if (x[k].bar)
+                add_products(x[k].bar + start * x[k].bs, x[k].bs, w + start * ws, ws, d[k], 1, m, strict);
+    }
+}
+
+/* --- elementwise ----------------------------------------------------------------------------------------------- */
+
+static inline int64_t step_of(const int64_t *steps, const dt_array_node *node, int axis) {
+    if (steps) return steps[axis];
+    int64_t step = 1;
+    for (int k = node->nd - 1; k > axis; k--) step *= node->shape[k];
+    return step;
+}
+
+/* The adjoint of what a node overwrote, taken out: in contiguous memory of its own. */
+static double *taken(const dt_array_node *node, double *bar, double *room) {
+    double *w = node->n <= BLOCK ? room : malloc((size_t)node->n * sizeof(double));
+    if (!w) return NULL;
+    if (!node->out.bstep || node->nd == 0) {
+        memcpy(w, bar, (size_t)node->n * sizeof(double));
+        memset(bar, 0, (size_t)node->n * sizeof(double));
+        return w;
+    }
+    int64_t place[32] = {0};
+    const int last = node->nd - 1;
+    const int64_t inner = node->shape[last], step = node->out.bstep[last];
+    int64_t i = 0;
+    double *p = bar;
+    while (i < node->n) {
+        for (int64_t j = 0; j < inner; j++) {
+            w[i + j] = p[j * step];
+            p[j * step] = 0.0;
+        }
+        i += inner;
+        for (int k = last - 1; k >= 0; k--) {
+            p += node->out.bstep[k];
+            if (++place[k] < node->shape[k]) break;
+            p -= node->shape[k] * node->out.bstep[k];
+            place[k] = 0;
+        }
+    }
+    return w;
+}
+
+static void reverse_elementwise(const dt_array_node *node, dt_shadows *s, double *scalar_bars, uint32_t index,
+                                int strict) {
+    double room[BLOCK];
+    double *w;
+    const int64_t *wstep = node->out.bstep;
+    int64_t zero_steps[32];
+    if (node->out.storage == DT_NONE) { /* a sum to a scalar */
+        w = &scalar_bars[index];
+        if (*w == 0.0 && !strict) return;
+        memset(zero_steps, 0, sizeof zero_steps);
+        wstep = zero_steps;
+    } else {
+        double *bar = s->bar[node->out.storage];
+        if (!bar) return;
+        w = bar + node->out.at;
+        if (node->overwrites) {
+            w = taken(node, w, room);
+            if (!w) {
+                s->failed = 1;
+                return;
+            }
+            wstep = NULL;
+        }
+    }
+    run_operand x[3];
+    double totals[3] = {0.0, 0.0, 0.0};
+    int flat = wstep == NULL, active = 0;
+    for (int k = 0; k < node->arity; k++) {
+        const dt_operand *operand = &node->x[k];
+        x[k].value = operand->value;
+        x[k].bar = NULL;
+        if (operand->storage != DT_NONE) {
+            double *bar = dt_shadow(s, operand->storage);
+            if (!bar) goto done;
+            x[k].bar = bar + operand->at;
+            active = 1;
+            flat = flat && !operand->bstep;
+        } else if (operand->scalar != DT_NONE) {
+            x[k].bar = &totals[k];
+            active = 1;
+        }
+        flat = flat && (!operand->value || !operand->vstep || operand->storage == DT_NONE);
+    }
+    if (!active) goto done;
+    if (node->n == 0) goto done;
+    if (flat || node->nd <= 1) {
+        const int axis = node->nd - 1;
+        for (int k = 0; k < node->arity; k++) {
+            const dt_operand *operand = &node->x[k];
+            x[k].vs = operand->vstep ? (node->nd ? operand->vstep[axis] : 0) : 1;
+            x[k].bs = operand->storage == DT_NONE ? 0 : operand->bstep && node->nd ? operand->bstep[axis] : 1;
+        }
+        if (flat && node->nd > 1) { /* scalars and constants with steps 0 on all axes stay at 0 */
+            int mixed = 0;
+            for (int k = 0; k < node->arity; k++)
+                if (node->x[k].vstep)
+                    for (int a = 0; a < node->nd; a++) mixed |= node->x[k].vstep[a] != 0;
+            if (mixed) goto general;
+        }
+        run(s, node, node->n, w, wstep ? (node->nd ? wstep[axis] : 0) : 1, node->out.value,
+            node->out.vstep && node->nd ? node->out.vstep[axis] : 1, x, strict);
+        goto scalars;
+    }
+general: {
+    int64_t place[32] = {0};
+    const int last = node->nd - 1;
+    const int64_t inner = node->shape[last];
+    for (int k = 0; k < node->arity; k++) {
+        x[k].vs = node->x[k].value ? step_of(node->x[k].vstep, node, last) : 0;
+        x[k].bs = node->x[k].storage == DT_NONE ? 0 : step_of(node->x[k].bstep, node, last);
+    }
+    const double *wp = w, *op = node->out.value;
+    for (int64_t i = 0; i < node->n; i += inner) {
+        run(s, node, inner, wp, step_of(wstep, node, last), op, step_of(node->out.vstep, node, last), x, strict);
+        for (int k = last - 1; k >= 0; k--) {
+            const int64_t m = node->shape[k];
+            const int wraps = ++place[k] == m;
+            const int64_t by = wraps ? 1 - m : 1;
+            wp += by * step_of(wstep, node, k);
+            if (op) op += by * step_of(node->out.vstep, node, k);
+            for (int j = 0; j < node->arity; j++) {
+                if (x[j].value) x[j].value += by * step_of(node->x[j].vstep, node, k);
+                if (x[j].bar && node->x[j].storage != DT_NONE) x[j].bar += by * step_of(node->x[j].bstep, node, k);
+            }
+            if (!wraps) break;
+            place[k] = 0;
+        }
+    }
+}
+scalars:
+    for (int k = 0; k < node->arity; k++)
+        if (node->x[k].storage == DT_NONE && node->x[k].scalar != DT_NONE)
+            scalar_bars[node->x[k].scalar] += totals[k];
+done:
+    if (node->overwrites) {
+        if (w != room) free(w);
+    } else if (node->out.storage != DT_NONE) {
+        dt_shadow_drop(s, node->out.storage);
+    }
+}
+
+/* --- matrix products ------------------------------------------------------------------------------------------- */
+
+/* c (+)= a b for an m x k and a k x n matrix, with steps between rows and columns. */
+static void multiply(dt_shadows *s, int64_t m, int64_t k, int64_t n, const double *a, int64_t ar, int64_t ac,
+                     const double *b, int64_t br, int64_t bc, double *c, int64_t cr, int64_t cc, int add) {
+    const dt_ufunc *matmul = &s->ufuncs[DT_ROWS];
+    if (m * k * n <= 1024 || !matmul->loop) {
+        if (!add)
+            for (int64_t i = 0; i < m; i++)
+                for (int64_t j = 0; j < n; j++) c[i * cr + j * cc] = 0.0;
+        for (int64_t i = 0; i < m; i++)
+            for (int64_t l = 0; l < k; l++) {
+                const double f = a[i * ar + l * ac];
+                const double *row = b + l * br;
+                double *to = c + i * cr;
+                if (bc == 1 && cc == 1)
+                    for (int64_t j = 0; j < n; j++) to[j] += f * row[j];
+                else
+                    for (int64_t j = 0; j < n; j++) to[j * cc] += f * row[j * bc];
+            }
+        return;
+    }
+    double *to = c;
+    int64_t tr = cr, tc = cc;
+    if (add) {
+        to = malloc((size_t)(m * n) * sizeof(double));
+        if (!to) {
+            s->failed = 1;
+            return;
+        }
+        tr = n;
+        tc = 1;
+    }
+    char *args[3] = {(char *)a, (char *)b, (char *)to};
+    const intptr_t dimensions[4] = {1, m, k, n};
+    const intptr_t strides[9] = {0, 0, 0, 8 * ar, 8 * ac, 8 * br, 8 * bc, 8 * tr, 8 * tc};
+    matmul->loop(args, dimensions, strides, matmul->data);
+    if (add) {
+        for (int64_t i = 0; i < m; i++)
+            for (int64_t j = 0; j < n; j++) c[i * cr + j * cc] += to[i * n + j];
+        free(to);
+    }
+}
+
+/* out = x y: bar(x) += bar(out) y^T, bar(y) += x^T bar(out). Steps are those of rows and columns. */
+static void reverse_matmul(const dt_array_node *node, dt_shadows *s, double *scalar_bars, uint32_t index, int strict) {
+    const int64_t m = node->shape[0], k = node->shape[1], n = node->shape[2];
+    const double *w;
+    int64_t wr = 0, wc = 0;
+    if (node->out.storage == DT_NONE) {
+        w = &scalar_bars[index];
+        if (*w == 0.0) return;
+    } else {
+        w = s->bar[node->out.storage];
+        if (!w) return;
+        w += node->out.at;
+        wr = node->out.bstep[0];
+        wc = node->out.bstep[1];
+    }
+    for (int side = 0; side < 2; side++) {
+        const dt_operand *x = &node->x[side], *y = &node->x[1 - side];
+        if (x->storage == DT_NONE) continue;
+        const int64_t rows = side ? k : m, columns = side ? n : k;
+        const int whole = !s->bar[x->storage] && x->at == 0 && s->size[x->storage] == rows * columns &&
+                          x->bstep[1] == 1 && x->bstep[0] == columns;
+        double *bar = whole ? dt_shadow_make(s, x->storage, 0) : dt_shadow(s, x->storage);
+        if (!bar) return;
+        bar += x->at;
+        const int64_t r = x->bstep[0], c = x->bstep[1];
+        if (side == 0)
+            multiply(s, m, n, k, w, wr, wc, y->value, y->vstep[1], y->vstep[0], bar, r, c, !whole);
+        else
+            multiply(s, k, m, n, y->value, y->vstep[1], y->vstep[0], w, wr, wc, bar, r, c, !whole);
+    }
+    if (node->out.storage != DT_NONE) dt_shadow_drop(s, node->out.storage);
+    (void)strict;
+}
+
+void dt_reverse_array(const dt_array_node *node, dt_shadows *s, double *scalar_bars, uint32_t index, int strict) {
+    if (node->kind == DT_MATMUL)
+        reverse_matmul(node, s, scalar_bars, index, strict);
+    else
+        reverse_elementwise(node, s, scalar_bars, index, strict);
+}
