@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dualtape.core.array import Array, level_of, plain_of, primal_at, tangents_at, wrap_dual
+from dualtape.core.array import Array, leaf_dual, level_of, plain_of, primal_at, tangents_at
 from dualtape.core.dual import derivative_of_float, make_dual, split
 from dualtape.core.levels import close_level, open_level
 from dualtape.core.traced import Traced, to_number
@@ -34,15 +34,10 @@ def dual_inputs(level, slots, directions):
     for j, x in enumerate(slots):
         parts = [direction[j] for direction in directions]
         if is_array(x):
-            tangents = [None if t is None else t if isinstance(t, Array) else np.array(t) for t in parts]
-            out.append(wrap_dual(level, x.copy(), tangents) if x.ndim else _zero_dimensional(level, x, tangents))
+            out.append(leaf_dual(level, x, parts))
         else:
             out.append(make_dual(level, x, [0 if t is None else t for t in parts]))
     return out
-
-
-def _zero_dimensional(level, x, tangents):
-    return wrap_dual(level, x.copy() if isinstance(x, Array) else np.array(x), tangents)
 
 
 def unit_directions(slots, first, width):

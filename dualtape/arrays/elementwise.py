@@ -28,7 +28,7 @@ def ufunc_of(row):
         return found
     if not rule.primitive:
         return functools.partial(_by_text, rule)
-    return functools.partial(scalar.map_elements, row)
+    return lambda *args: scalar.map_elements(row, args)
 
 
 def _by_text(rule, *args):
@@ -63,7 +63,7 @@ def _reads(row):
 def slope(row, k, args, out):
     """A partial derivative of a row at arrays of any kind."""
     rule = RULES[row]
-    if all(_is_real(a) for a in args):
+    if _is_real(out) and all(_is_real(a) for a in args):
         return kernels.on_arrays(row, k, *args, out=out)
     return _text(rule.partials[k], (*rule.args, "out"))(*args, out)
 

@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from dualtape.arrays import linalg, moves, products, reductions
-from dualtape.arrays import elementwise as rows
+from dualtape.arrays import linalg, moves, products, protocol, reductions
 from dualtape.arrays.moves import array, looked_at
 from dualtape.arrays.protocol import FUNCTIONS, constant, register
 from dualtape.arrays.reductions import as_array
 from dualtape.core import array as core
 from dualtape.core.array import Array, level_of, plain_of
-from dualtape.core.traced import ROWS, Traced
+from dualtape.core.traced import Traced
 from dualtape.errors import conversion
 
 # --- plain results -----------------------------------------------------------------------------------------------
@@ -19,7 +18,7 @@ constant(
     np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize, np.lexsort, np.any, np.all, np.isclose, np.allclose,
     np.array_equal, np.array_equiv, np.iscomplexobj, np.isrealobj, np.iscomplex, np.isreal, np.isposinf, np.isneginf,
     np.result_type, np.can_cast, np.common_type, np.may_share_memory, np.shares_memory, np.array_repr, np.array_str,
-    np.array2string, np.round, np.around, np.fix, np.histogram, np.bincount, np.nanargmax, np.nanargmin,
+    np.array2string, np.round, np.around, np.fix, np.nanargmax, np.nanargmin,
 )  # fmt: skip
 
 
@@ -255,9 +254,8 @@ def clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None, **kwargs):
     """Elements limited to an interval, with derivative 1 on the closed interval."""
     low = a_min if min is None else min
     high = a_max if max is None else max
-    return rows.elementwise(
-        ROWS["clip"], (as_array(a), -np.inf if low is None else _bound(low), np.inf if high is None else _bound(high))
-    )
+    bounds = (-np.inf if low is None else _bound(low), np.inf if high is None else _bound(high))
+    return protocol.ufunc(np._core.umath.clip, "__call__", (as_array(a), *bounds), {**kwargs, "out": out})
 
 
 def _bound(x):

@@ -248,7 +248,7 @@ def where(condition, *branches):
         return np.where(condition)
     if len(branches) != 2:
         raise ValueError("either both or neither of x and y should be given")
-    x, y = (b if is_array(b) or isinstance(b, Traced) else np.asarray(b)[()] for b in branches)
+    x, y = (np.asarray(b) if isinstance(b, (list, tuple)) else b for b in branches)
     x, y = (array(b) if isinstance(b, np.ndarray) and b.dtype == object else b for b in (x, y))
     if not _any_traced(x, y):
         return core.plain_array(np.where(condition, plain_of(x), plain_of(y)))

@@ -186,7 +186,8 @@ def _einsum_adjoint(k, bar, subscripts, target, xs, optimize):
     for place, c in enumerate(have):  # an axis of length 1 that was broadcast
         if sizes[c] == 1 and part.shape[place] != 1:
             part = sum_(part, axis=place, keepdims=True)
-    shape = tuple(sizes[c] if c in have else 1 for c in letters)
+    lengths = dict(zip(have, part.shape, strict=True))
+    shape = tuple(lengths.get(c, 1) for c in letters)
     part = np.reshape(part, shape)
     full = tuple(sizes[c] for c in letters)
     if part.shape != full:

@@ -98,7 +98,10 @@ def ufunc(function, method, inputs, kwargs):
         raise no_rule(label)
     if method == "at":
         return _at(function, label, *inputs)
-    outs = kwargs.pop("out", None) or ()
+    outs = kwargs.pop("out", None)
+    outs = () if outs is None else outs
+    if type(outs) is tuple and outs == (None,):
+        outs = ()
     if isinstance(outs, (Array, np.ndarray)):
         outs = (outs,)
     if method == "__call__":
@@ -122,7 +125,7 @@ def known(function):
     """Whether a ufunc has a rule."""
     name = function.__name__
     if name in ROW_OF_UFUNC:
-        return function in (getattr(np, name, None), rows.ufunc_of(ROW_OF_UFUNC[name])) or name in _SCIPY
+        return function in (getattr(np, name, None), np._core.umath.clip) or name in _SCIPY
     return name in PLAIN or name in OTHER or name == "float_power"
 
 
@@ -146,7 +149,14 @@ def of_ufunc(function):
     if name in OTHER:
         return OTHER[name]
     row = ROW_OF_UFUNC[name]
+    if name == "float_power":
+        return lambda *xs: rows.elementwise(row, [_at_least_double(x) for x in xs])
     return lambda *xs: rows.elementwise(row, xs)
+
+
+def _at_least_double(x):
+    """An operand of float_power, which computes in float64 or complex128."""
+    return x.astype(np.result_type(x.dtype, np.float64)) if is_array(x) else x
 
 
 def store(out, result, label):
@@ -244,7 +254,7 @@ def _at(function, label, a, indices, *rest):
             "dropping their derivatives. Make the array with dt.zeros(n) or dt.array(...)."
         )
     if isinstance(indices, (list, Array)):
-        indices = np.asarray(plain_of(indices))
+        indices = plain_of(indices) if isinstance(indices, Array) else np.asarray(indices, None if indices else int)
     places = positions(a.shape)[indices]
     rest = [np.broadcast_to(as_array(b), np.shape(places)) for b in rest]
     flat = np.ravel(places)

@@ -82,7 +82,7 @@ def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
         count = int(np.prod([x.shape[k] for k in axes], dtype=np.intp))
         where = True
     else:
-        count = np.sum(np.broadcast_to(plain_of(where), x.shape), axis=axes, keepdims=keepdims)
+        count = np.sum(np.broadcast_to(plain_of(where), x.shape), axis=axes, keepdims=keepdims).astype(x.real.dtype)
     total = sum_(x, axis, dtype, None, keepdims, 0, where)
     return total / count
 
@@ -96,7 +96,7 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
     masked = where is not True and where is not _ABSENT
     if masked:
         mask = np.broadcast_to(plain_of(where), x.shape)
-        count = np.sum(mask, axis=axes, keepdims=True)
+        count = np.sum(mask, axis=axes, keepdims=True).astype(x.real.dtype)
     else:
         mask = True
         count = int(np.prod([x.shape[k] for k in axes], dtype=np.intp))
@@ -104,7 +104,7 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
     distance = x - center
     squares = distance * distance if x.dtype.kind != "c" else (distance * np.conjugate(distance)).real
     total = sum_(squares, axis, dtype, None, keepdims, 0, mask)
-    count = np.sum(mask, axis=axes, keepdims=keepdims) if masked else count
+    count = np.sum(mask, axis=axes, keepdims=keepdims).astype(x.real.dtype) if masked else count
     return total / np.maximum(count - ddof, 0)
 
 

@@ -5,9 +5,12 @@ import operator
 
 import numpy as np
 
+from dualtape.arrays import protocol
+from dualtape.arrays.protocol import no_rule
 from dualtape.core import elementwise, traced
+from dualtape.core.array import Array
 from dualtape.core.traced import Traced
-from dualtape.errors import ConversionError, NoRuleError, user_line
+from dualtape.errors import ConversionError, user_line
 from dualtape.rules.table import RULES
 
 __all__ = ["ROW_OF_UFUNC", "handle"]
@@ -46,13 +49,12 @@ OTHER = {
 }
 
 
-def no_rule(name):
-    """The error for a function without a rule: what, where, and how to add one."""
-    return NoRuleError(
-        f"{user_line()}: {name} has no derivative rule for traced values. Write the call with functions that have one "
-        "(the rules page of the documentation lists them), or wrap it in dt.stop_gradient where its result is "
-        "constant."
-    )
+def _is_numeric_array(x):
+    return isinstance(x, Array) or (isinstance(x, np.ndarray) and x.ndim > 0 and x.dtype != object)
+
+
+def _is_object_array(x):
+    return isinstance(x, np.ndarray) and x.dtype == object
 
 
 def handle(ufunc, method, inputs, kwargs):
@@ -77,9 +79,11 @@ def handle(ufunc, method, inputs, kwargs):
     ConversionError
         If ``out`` is an array of plain numbers.
     """
+    outs = kwargs.get("out") or ()
+    if any(_is_numeric_array(x) for x in (*inputs, *outs)) and not any(_is_object_array(x) for x in (*inputs, *outs)):
+        return protocol.ufunc(ufunc, method, inputs, kwargs)
     name = ufunc.__name__
     label = f"np.{name}" if method == "__call__" else f"np.{name}.{method}"
-    outs = kwargs.get("out") or ()
     for out in outs:
         if out is not None and out.dtype != object:
             raise ConversionError(

@@ -175,8 +175,9 @@ cdef Array new_array(Storage s):
     return a
 
 
-cdef Array contiguous(Storage s, tuple shape, bint fortran=False):
-    """A whole storage under a shape."""
+cdef Array contiguous(Storage s, tuple shape, tuple order=None):
+    """A whole storage under a shape; `order` names the axes from the one of the longest steps on, in C order where it
+    is left out."""
     cdef Array a = new_array(s)
     cdef Py_ssize_t step = 1
     cdef int k, nd = len(shape)
@@ -186,8 +187,8 @@ cdef Array contiguous(Storage s, tuple shape, bint fortran=False):
     a.size = s.size
     for k in range(nd):
         a.shape_[k] = shape[k]
-    if fortran:
-        for k in range(nd):
+    if order is not None:
+        for k in reversed(order):
             a.step_[k] = step
             step *= a.shape_[k]
     else:
@@ -426,21 +427,23 @@ cdef object owned(object value):
 
 
 cdef tuple flattened(object value, bint owns):
-    """An array as a flat one, and whether its elements are in Fortran's order."""
+    """An array as a flat one, and the order of its axes in memory: None for C order."""
     if isinstance(value, Array):
-        return (flat_view((<Array>value).store) if owns else value.copy().ravel()), False
+        return (flat_view((<Array>value).store) if owns else value.copy().ravel()), None
     if cnp.PyArray_IS_C_CONTIGUOUS(value):
-        return cnp.PyArray_Ravel(value, cnp.NPY_CORDER), False
-    if cnp.PyArray_IS_F_CONTIGUOUS(value):
-        return value.T.reshape(-1), True
-    return value.copy(order="C").reshape(-1), False
+        return cnp.PyArray_Ravel(value, cnp.NPY_CORDER), None
+    cdef tuple order = tuple(sorted(range(value.ndim), key=lambda k: -abs(cnp.PyArray_STRIDE(value, k))))
+    moved = value.transpose(order)
+    if cnp.PyArray_IS_C_CONTIGUOUS(moved):
+        return moved.reshape(-1), order
+    return value.copy(order="C").reshape(-1), None
 
 
 cdef tuple storage_for(object value):
-    """A storage of the elements of a fresh array, and whether they are in Fortran's order."""
+    """A storage of the elements of a fresh array, and the order of its axes."""
     value = owned(value)
-    flat, fortran = flattened(value, True)
-    return new_storage(flat, flat.size, value.dtype), fortran
+    flat, order = flattened(value, True)
+    return new_storage(flat, flat.size, value.dtype), order
 
 
 cdef bint is_differentiable(object dtype):
@@ -466,9 +469,9 @@ def plain_array(value, keep=False):
     cdef Storage s
     if not keep:
         value = value.copy(order="K")
-    flat, fortran = flattened(value, True)
+    flat, order = flattened(value, True)
     s = new_storage(flat, flat.size, flat.dtype)
-    return contiguous(s, value.shape, fortran)
+    return contiguous(s, value.shape, order)
 
 
 def wrap_dual(unsigned long long level, value, tangents):
@@ -496,7 +499,7 @@ def wrap_dual(unsigned long long level, value, tangents):
     if not is_differentiable(value.dtype):
         return value
     shape = value.shape
-    s, fortran = storage_for(value)
+    s, order = storage_for(value)
     s.level = level
     parts = []
     for t in tangents:
@@ -513,12 +516,12 @@ def wrap_dual(unsigned long long level, value, tangents):
             t = _HOOKS["broadcast"](t, shape)
         if isinstance(t, Array):
             parts.append(flat_view((<Array>_HOOKS["contiguous"](t)).store))
-        elif fortran:
-            parts.append(owned_flat(np.asarray(t).T))
+        elif order is not None:
+            parts.append(owned_flat(np.asarray(t).transpose(order)))
         else:
             parts.append(owned_flat(np.asarray(t)))
     s.tangents = parts
-    return contiguous(s, shape, fortran)
+    return contiguous(s, shape, order)
 
 
 cdef object cast(object t, object dtype):
@@ -570,23 +573,62 @@ def wrap_var(Tape tape, value, operands, pull):
     if not is_differentiable(value.dtype):
         return value
     shape = value.shape
-    s, fortran = storage_for(value)
+    s, order = storage_for(value)
     s.level = tape.level
     s.tape = tape
     s.id = tape.new_shadow(s.size, s.dtype)
     if s.dtype == FLOAT64 and not isinstance(s.data, Array):
         s.p = <double *>cnp.PyArray_DATA(s.data)
-    cdef Array out = contiguous(s, shape, fortran)
+    cdef Array out = contiguous(s, shape, order)
     tape.call(Call(reference(out), references(tape, operands), pull), None)
     if isinstance(s.data, Array):
         tape.boxed = True
     return out
 
 
+cdef Array like_input(object value):
+    """A plain Array with the numbers of a function's argument, in memory of its own that is laid out as the
+    argument's is: what is a view of one is a view of the other."""
+    cdef Array out
+    cdef Py_ssize_t low = 0, high = 0, by, itemsize
+    cdef int k, nd
+    if isinstance(value, Array):
+        value = value.copy()
+        return contiguous(new_storage(flat_view((<Array>value).store), value.size, value.dtype), value.shape)
+    if cnp.PyArray_IS_C_CONTIGUOUS(value) or cnp.PyArray_IS_F_CONTIGUOUS(value) or value.size == 0:
+        flat, order = flattened(value.copy(order="K"), True)
+        return contiguous(new_storage(flat, flat.size, flat.dtype), value.shape, order)
+    nd = value.ndim
+    itemsize = value.itemsize
+    for k in range(nd):
+        by = cnp.PyArray_STRIDE(value, k)
+        if (by == 0 and cnp.PyArray_DIM(value, k) > 1) or by % itemsize:
+            low = high = -1
+            break
+        by = by // itemsize * (cnp.PyArray_DIM(value, k) - 1)
+        low += by if by < 0 else 0
+        high += by if by > 0 else 0
+    if high < 0 or high - low >= 16 * value.size + 64:
+        flat, order = flattened(value.copy(order="C"), True)
+        return contiguous(new_storage(flat, flat.size, flat.dtype), value.shape, order)
+    out = contiguous(new_storage(np.zeros(high - low + 1, dtype=value.dtype), high - low + 1, value.dtype), value.shape)
+    out.size = value.size
+    out.offset = -low
+    for k in range(nd):
+        out.step_[k] = cnp.PyArray_STRIDE(value, k) // itemsize
+    ndarray_view(out.store.data, out)[...] = value
+    return out
+
+
+cdef Array recast(Array a):
+    """A view again, as an object of the class that its storage's level asks for."""
+    return view_like(a.store, a)
+
+
 def leaf_array(Tape tape, value):
-    """An independent variable: a VarArray over a copy of `value`, and the id of its adjoint."""
-    cdef Storage s
-    s, fortran = storage_for(value.copy())
+    """An independent variable of a tape: a VarArray over a copy of `value`, and the reference of its adjoint."""
+    cdef Array out = like_input(value)
+    cdef Storage s = out.store
     s.level = tape.level
     s.tape = tape
     s.id = tape.new_shadow(s.size, s.dtype)
@@ -594,8 +636,30 @@ def leaf_array(Tape tape, value):
         tape.boxed = True
     elif s.dtype == FLOAT64:
         s.p = <double *>cnp.PyArray_DATA(s.data)
-    cdef Array out = contiguous(s, value.shape, fortran)
+    out = recast(out)
     return out, reference(out)
+
+
+def leaf_dual(unsigned long long level, value, tangents):
+    """An independent variable of a forward level: a DualArray over a copy of `value`, with tangents of its shape or
+    None."""
+    cdef Array out = like_input(value)
+    cdef Storage s = out.store
+    parts = []
+    for t in tangents:
+        if t is None:
+            parts.append(None)
+            continue
+        flat = np.zeros(s.size, dtype=s.dtype)
+        if isinstance(t, Array) and level_of(t):
+            flat = flat_view(new_storage(flat, s.size, s.dtype))
+            assign(view_like((<Array>flat).store, out), ..., t)
+        else:
+            ndarray_view(flat, out)[...] = plain_of(t)
+        parts.append(flat)
+    s.level = level
+    s.tangents = parts
+    return recast(out)
 
 
 cdef class Reference:
@@ -1094,7 +1158,7 @@ cdef class Array:
     def __iter__(self):
         if self.nd == 0:
             raise TypeError("iteration over a 0-d array")
-        return iter([self[k] for k in range(self.shape_[0])])
+        return _rows(self)
 
     def __contains__(self, x):
         return bool((self == x).any())
@@ -1268,6 +1332,12 @@ cdef class Array:
     def __reduce_ex__(self, protocol):
         raise conversion("pickling", "A traced array belongs to a differentiation in this process. Pickle "
                          "dt.stop_gradient(x), the plain array.")
+
+
+def _rows(a):
+    """The rows of an array, each as it is when its turn comes."""
+    for k in range(len(a)):
+        yield a[k]
 
 
 class _BoundMethod:

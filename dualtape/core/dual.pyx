@@ -361,8 +361,10 @@ cdef object apply_boxed(Dual top, int row, tuple args):
     return make(level, out, tuple([0 if t is None else t for t in tangents]))
 
 
-cdef bint is_plain_zero(object x):
+cdef bint is_plain_zero(object x) except -1:
     """A zero that no level's perturbation hides behind."""
+    if isinstance(x, Dual):
+        return x.value == 0 and is_plain_zero(x.value) and all([is_plain_zero(t) for t in x.partials])
     return (type(x) is float or type(x) is int or type(x) is complex) and x == 0 and not is_strict()
 
 

@@ -268,6 +268,10 @@ cdef object record(int row, object x, object y, object z, int arity, Array targe
     cdef Array a
     cdef int k, i, nd = 0
     cdef Py_ssize_t shape[MAX_DIMS]
+    cdef Py_ssize_t moved[MAX_DIMS]
+    cdef Py_ssize_t step[MAX_DIMS]
+    cdef int order[MAX_DIMS]
+    cdef Py_ssize_t total
     cdef Py_ssize_t n = 1
     cdef bint flat = True, any_array = False
     if rows[row].flags & DT_CONSTANT:
@@ -376,7 +380,82 @@ cdef object record(int row, object x, object y, object z, int arity, Array targe
                 operand[k].step[i] = 0
     if rows[row].flags & DT_NEEDS_SCIPY:
         load_special()
-    return finish(row, arity, tape, operand, given, constants, nd, shape, n, flat, target)
+    if not flat and target is None and nd > 1 and memory_order(arity, nd, shape, operand, order):
+        # The result's axes lie in memory as the operands' do: all is done with the axes in that order.
+        for i in range(nd):
+            moved[i] = shape[order[i]]
+        flat = True
+        for k in range(arity):
+            if operand[k].contiguous:
+                total = 1
+                for i in range(nd - 1, -1, -1):
+                    step[i] = total
+                    total *= shape[i]
+            else:
+                for i in range(nd):
+                    step[i] = operand[k].step[i]
+            total = 1
+            operand[k].contiguous = operand[k].is_array or (constants is not None and constants[k] is not None)
+            for i in range(nd - 1, -1, -1):
+                operand[k].step[i] = step[order[i]]
+                if moved[i] != 1 and operand[k].step[i] != total:
+                    if operand[k].is_array or (constants is not None and constants[k] is not None):
+                        flat = False
+                    operand[k].contiguous = False
+                total *= moved[i]
+        a = finish(row, arity, tape, operand, given, constants, nd, moved, n, flat, None, True)
+        for i in range(nd):
+            shape[i] = a.step_[i]
+        for i in range(nd):
+            a.shape_[order[i]] = moved[i]
+            a.step_[order[i]] = shape[i]
+        return a
+    return finish(row, arity, tape, operand, given, constants, nd, shape, n, flat, target, False)
+
+
+cdef bint memory_order(int arity, int nd, const Py_ssize_t *shape, const Operand *operand, int *order) noexcept:
+    """The order of axes in which NumPy would lay out the result, by the operands' steps as its iterator compares them;
+    whether it is another than C order."""
+    cdef Py_ssize_t total, x, y
+    cdef Py_ssize_t full[3][MAX_DIMS]
+    cdef int i, j, k, axis, place
+    cdef bint swap, unsure, any_swap = False
+    for k in range(arity):
+        total = 1
+        for i in range(nd - 1, -1, -1):
+            full[k][i] = total if operand[k].contiguous else operand[k].step[i]
+            if full[k][i] < 0:
+                full[k][i] = -full[k][i]
+            if shape[i] == 1:
+                full[k][i] = 0
+            total *= shape[i]
+    for i in range(nd):
+        order[i] = i
+    # From the innermost axis outwards; an axis moves inwards past those of longer steps.
+    for i in range(nd - 2, -1, -1):
+        axis = order[i]
+        place = i
+        for j in range(i + 1, nd):
+            swap = False
+            unsure = True
+            for k in range(arity):
+                x = full[k][axis]
+                y = full[k][order[j]]
+                if x != 0 and y != 0:
+                    if y <= x:
+                        swap = False
+                    elif unsure:
+                        swap = True
+                    unsure = False
+            if not unsure:
+                if not swap:
+                    break
+                place = j
+        for j in range(i, place):
+            order[j] = order[j + 1]
+            any_swap = True
+        order[place] = axis
+    return any_swap
 
 
 cdef struct PyObjects:
@@ -474,8 +553,8 @@ cdef void evaluate(int row, int arity, int nd, const Py_ssize_t *shape, Py_ssize
 
 
 cdef object finish(int row, int arity, Tape tape, Operand *operand, PyObjects given, list constants, int nd,
-                   const Py_ssize_t *shape, Py_ssize_t n, bint flat, Array target):
-    """Evaluate, and record the node."""
+                   const Py_ssize_t *shape, Py_ssize_t n, bint flat, Array target, bint permuted):
+    """Evaluate, and record the node. `permuted` says that the axes are in another order than the operands' own."""
     cdef Array out, a
     cdef Storage s
     cdef int k, flags = rows[row].flags
@@ -513,8 +592,11 @@ cdef object finish(int row, int arity, Tape tape, Operand *operand, PyObjects gi
                 to.bstep = steps_on(tape, nd, operand[k].step)
             if reads:
                 if (a.size != s.size and 4 * a.size < s.size) or s is (None if target is None else target.store):
-                    to.value = packed_on(tape, a.nd, a.shape_, a.size, operand[k].p, a.step_)
-                    if a.size != n or a.nd != nd:
+                    if permuted:
+                        to.value = packed_on(tape, nd, shape, n, operand[k].p, operand[k].step)
+                    else:
+                        to.value = packed_on(tape, a.nd, a.shape_, a.size, operand[k].p, a.step_)
+                    if not permuted and (a.size != n or a.nd != nd):
                         to.vstep = packed_steps(tape, nd, shape, a)
                 else:
                     keep_value(tape, s)

@@ -18,6 +18,7 @@ from dualtape.core.tape cimport (
 from dualtape.core.array cimport Array, Call, Reference
 from dualtape.core.native cimport dt_ufunc, ufuncs
 from dualtape.core.pool cimport give_scratch, give_tape, take_scratch, take_tape
+from dualtape.core.dual cimport Dual
 from dualtape.core.levels cimport enter, is_live, leave
 from dualtape.core.traced cimport Traced, as_number, has_complex_core, partial
 
@@ -440,8 +441,10 @@ cdef int add_to(list bars, long index, object primal, object bar) except -1:
     return 0
 
 
-cdef bint is_plain_zero(object x):
+cdef bint is_plain_zero(object x) except -1:
     """A zero that no level's perturbation hides behind."""
+    if isinstance(x, Dual):
+        return is_plain_zero(x.value) and all([is_plain_zero(t) for t in x.partials])
     return (type(x) is float or type(x) is int or type(x) is complex) and x == 0
 
 
@@ -608,7 +611,7 @@ cdef object input_adjoint(Shadows shadows, object x, object bar):
     view = adjoint_view(flat, x)
     if isinstance(view, Array):
         return plain_of(view).copy() if level_of(view) == 0 else view
-    return view
+    return view if cnp.PyArray_IS_C_CONTIGUOUS(view) or cnp.PyArray_IS_F_CONTIGUOUS(view) else view.copy()
 
 
 cdef object own_output(Tape tape, object out):

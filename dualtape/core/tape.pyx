@@ -346,6 +346,7 @@ cdef class Tape:
 
     cdef double *small(self, Py_ssize_t n) except NULL:
         """Memory for the numbers of a small array, within `chunk`."""
+        n += n == 0
         if n > self.room_left:
             self.chunk = np.empty(4096)
             self.keep(self.chunk)
