@@ -7,8 +7,10 @@ import numpy as np
 from dualtape.arrays import elementwise as rows
 from dualtape.arrays import moves, products, protocol
 from dualtape.core import array as core
-from dualtape.core import native
+from dualtape.core import native, traced
 from dualtape.core.array import Array, plain_of
+from dualtape.core.dual import Dual
+from dualtape.core.tape import Var
 from dualtape.errors import conversion
 
 __all__ = ["METHODS", "PROPERTIES"]
@@ -222,7 +224,6 @@ core.set_hooks(
     {
         "array": moves.array,
         "broadcast": moves.broadcast_to,
-        "contiguous": moves.contiguous,
         "pull_write": moves.pull_write,
         "positions": moves.positions,
         "gather": moves.gather,
@@ -246,3 +247,33 @@ core.set_hooks(
     PROPERTIES,
     protocol.rows_of_ufuncs(),
 )
+
+
+# --- scalars -----------------------------------------------------------------------------------------------------
+
+# Methods that NumPy's scalars share with arrays, on traced scalars.
+SCALAR_METHODS = (
+    "sum", "mean", "prod", "max", "min", "cumsum", "dot", "reshape", "ravel", "flatten", "item", "squeeze", "tolist",
+    "transpose", "any", "all", "round", "repeat", "std", "var",
+)  # fmt: skip
+SCALAR_PROPERTIES = {
+    "T": lambda x: x,
+    "size": lambda x: 1,
+}
+
+
+def _scalar_attribute(x, name):
+    if name in SCALAR_PROPERTIES:
+        return SCALAR_PROPERTIES[name](x)
+    if name in SCALAR_METHODS and isinstance(x, (Dual, Var)):
+        return lambda *args, **kwargs: METHODS[name](moves.array(x), *args, **kwargs)
+    return None
+
+
+def _scalar_function(x, f, args, kwargs):
+    if f in protocol.FUNCTIONS and isinstance(x, (Dual, Var)):
+        return protocol.function(f, args, kwargs)
+    return f._implementation(*args, **kwargs)
+
+
+traced.set_scalar_hooks(_scalar_attribute, _scalar_function)

@@ -251,7 +251,8 @@ def where(condition, *branches):
     x, y = (np.asarray(b) if isinstance(b, (list, tuple)) else b for b in branches)
     x, y = (array(b) if isinstance(b, np.ndarray) and b.dtype == object else b for b in (x, y))
     if not _any_traced(x, y):
-        return core.plain_array(np.where(condition, plain_of(x), plain_of(y)))
+        out = np.where(condition, plain_of(x), plain_of(y))
+        return core.plain_array(out) if isinstance(x, Array) or isinstance(y, Array) else out
     condition = condition.astype(bool)
     shapes = [np.shape(plain_of(b)) for b in (x, y)]
     kinds = [np.iscomplexobj(plain_of(b)) for b in (x, y)]
@@ -315,9 +316,4 @@ def _plain_astype(x, dtype):
     if isinstance(x, Array):
         return astype(x, dtype)
     return np.array(x, dtype=dtype)
-
-
-def contiguous(x):
-    """`x`, or a copy of it, with a storage of its own that it covers."""
-    return copy(x)
 

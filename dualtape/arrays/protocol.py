@@ -22,7 +22,7 @@ ROW_OF_UFUNC = {name.rpartition(".")[2]: index for index, rule in enumerate(RULE
 # Ufuncs whose results are plain: decisions, and piecewise constant ones without a row.
 PLAIN = {
     "less", "less_equal", "equal", "not_equal", "greater", "greater_equal", "isnan", "isinf", "isfinite", "signbit",
-    "logical_not", "logical_and", "logical_or", "logical_xor", "heaviside", "bitwise_and", "bitwise_or", "bitwise_xor",
+    "logical_not", "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor",
     "invert", "floor_divide", "floor", "ceil", "trunc", "rint", "sign", "spacing",
 }  # fmt: skip
 
@@ -100,7 +100,7 @@ def ufunc(function, method, inputs, kwargs):
         return _at(function, label, *inputs)
     outs = kwargs.pop("out", None)
     outs = () if outs is None else outs
-    if type(outs) is tuple and outs == (None,):
+    if type(outs) is tuple and len(outs) == 1 and outs[0] is None:
         outs = ()
     if isinstance(outs, (Array, np.ndarray)):
         outs = (outs,)

@@ -48,6 +48,8 @@ def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=Tr
             return np.sum(x, axis=axis, keepdims=keepdims)
     axes = axes_of(x, axis)
     shape = x.shape
+    if x.size == 0:
+        return np.sum(plain_of(x), axis=axes, keepdims=keepdims, **({} if initial is _ABSENT else {"initial": initial}))
     if isinstance(x, VarArray):
         out = native.total(x, axes, keepdims)
         if out is not None:

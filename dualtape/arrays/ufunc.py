@@ -9,6 +9,8 @@ from dualtape.arrays import protocol
 from dualtape.arrays.protocol import no_rule
 from dualtape.core import elementwise, traced
 from dualtape.core.array import Array
+from dualtape.core.dual import Dual
+from dualtape.core.tape import Var
 from dualtape.core.traced import Traced
 from dualtape.errors import ConversionError, user_line
 from dualtape.rules.table import RULES
@@ -80,7 +82,8 @@ def handle(ufunc, method, inputs, kwargs):
         If ``out`` is an array of plain numbers.
     """
     outs = kwargs.get("out") or ()
-    if any(_is_numeric_array(x) for x in (*inputs, *outs)) and not any(_is_object_array(x) for x in (*inputs, *outs)):
+    series = any(isinstance(x, Traced) and not isinstance(x, (Dual, Var)) for x in inputs)
+    if not series and any(_is_numeric_array(x) for x in (*inputs, *outs)) and not any(_is_object_array(x) for x in (*inputs, *outs)):
         return protocol.ufunc(ufunc, method, inputs, kwargs)
     name = ufunc.__name__
     label = f"np.{name}" if method == "__call__" else f"np.{name}.{method}"

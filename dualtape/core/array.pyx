@@ -15,7 +15,6 @@ import numpy as np
 cimport cython
 cimport numpy as cnp
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_REFCNT
 
 from dualtape.core.dual cimport Dual
 from dualtape.core.kernels cimport (
@@ -414,25 +413,35 @@ def plain_of(x):
     return innermost(x) if isinstance(x, Traced) else x
 
 
-cdef object owned(object value):
-    """An array that nothing else looks into."""
+cdef tuple order_of(Array a):
+    """The order of axes in which a view is all of its storage; None where it is not."""
+    cdef Py_ssize_t step = 1
+    cdef int k
+    if a.offset != 0 or a.size != a.store.size or a.part != 0:
+        return None
+    cdef tuple order = tuple(sorted(range(a.nd), key=lambda k: -a.step_[k] if a.shape_[k] > 1 else 0))
+    for k in reversed(order):
+        if a.shape_[k] != 1 and a.step_[k] != step:
+            return None
+        step *= a.shape_[k]
+    return order
+
+
+cdef tuple flattened(object value):
+    """A fresh array as a flat one that nothing else looks into, and the order of its axes in memory: None for C
+    order."""
+    cdef tuple order
     if isinstance(value, Array):
-        # references: the caller's and ours hold the handle, the handle alone the storage
-        if Py_REFCNT((<Array>value).store) == 1 and covers(<Array>value):
-            return value
-        return value.copy()
+        # one reference: the handle alone holds the storage
+        order = order_of(<Array>value) if (<PyObject *>(<Array>value).store).ob_refcnt == 1 else None
+        if order is None:
+            value = value.copy()
+        return flat_view((<Array>value).store), order
     if cnp.get_array_base(value) is not None or not cnp.PyArray_ISWRITEABLE(value):
-        return value.copy()
-    return value
-
-
-cdef tuple flattened(object value, bint owns):
-    """An array as a flat one, and the order of its axes in memory: None for C order."""
-    if isinstance(value, Array):
-        return (flat_view((<Array>value).store) if owns else value.copy().ravel()), None
+        value = value.copy(order="K")
     if cnp.PyArray_IS_C_CONTIGUOUS(value):
         return cnp.PyArray_Ravel(value, cnp.NPY_CORDER), None
-    cdef tuple order = tuple(sorted(range(value.ndim), key=lambda k: -abs(cnp.PyArray_STRIDE(value, k))))
+    order = tuple(sorted(range(value.ndim), key=lambda k: -abs(cnp.PyArray_STRIDE(value, k))))
     moved = value.transpose(order)
     if cnp.PyArray_IS_C_CONTIGUOUS(moved):
         return moved.reshape(-1), order
@@ -441,8 +450,7 @@ cdef tuple flattened(object value, bint owns):
 
 cdef tuple storage_for(object value):
     """A storage of the elements of a fresh array, and the order of its axes."""
-    value = owned(value)
-    flat, order = flattened(value, True)
+    flat, order = flattened(value)
     return new_storage(flat, flat.size, value.dtype), order
 
 
@@ -469,7 +477,7 @@ def plain_array(value, keep=False):
     cdef Storage s
     if not keep:
         value = value.copy(order="K")
-    flat, order = flattened(value, True)
+    flat, order = flattened(value)
     s = new_storage(flat, flat.size, flat.dtype)
     return contiguous(s, value.shape, order)
 
@@ -515,7 +523,7 @@ def wrap_dual(unsigned long long level, value, tangents):
         if t.shape != shape:
             t = _HOOKS["broadcast"](t, shape)
         if isinstance(t, Array):
-            parts.append(flat_view((<Array>_HOOKS["contiguous"](t)).store))
+            parts.append(flat_view((<Array>(t if order is None else t.transpose(order)).copy()).store))
         elif order is not None:
             parts.append(owned_flat(np.asarray(t).transpose(order)))
         else:
@@ -596,7 +604,7 @@ cdef Array like_input(object value):
         value = value.copy()
         return contiguous(new_storage(flat_view((<Array>value).store), value.size, value.dtype), value.shape)
     if cnp.PyArray_IS_C_CONTIGUOUS(value) or cnp.PyArray_IS_F_CONTIGUOUS(value) or value.size == 0:
-        flat, order = flattened(value.copy(order="K"), True)
+        flat, order = flattened(value.copy(order="K"))
         return contiguous(new_storage(flat, flat.size, flat.dtype), value.shape, order)
     nd = value.ndim
     itemsize = value.itemsize
@@ -609,7 +617,7 @@ cdef Array like_input(object value):
         low += by if by < 0 else 0
         high += by if by > 0 else 0
     if high < 0 or high - low >= 16 * value.size + 64:
-        flat, order = flattened(value.copy(order="C"), True)
+        flat, order = flattened(value.copy(order="C"))
         return contiguous(new_storage(flat, flat.size, flat.dtype), value.shape, order)
     out = contiguous(new_storage(np.zeros(high - low + 1, dtype=value.dtype), high - low + 1, value.dtype), value.shape)
     out.size = value.size

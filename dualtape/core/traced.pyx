@@ -25,7 +25,7 @@ ROWS = {rule.name: index for index, rule in enumerate(RULES)}
 
 cdef unsigned long long level_by_hand(tuple parts) except? 0:
     """The level of a Dual that a user makes: above that of the differentiation which runs around it and of the numbers
-    in it, below that of any differentiation that starts later. Without either it is 0."""
+    in it, below that of any differentiation that starts later. Without either it is 2; 0 is for plain numbers."""
     cdef unsigned long long level = innermost_level()
     cdef bint wraps = level != 0
     for x in parts:
@@ -33,7 +33,7 @@ cdef unsigned long long level_by_hand(tuple parts) except? 0:
             wraps = True
             level = max(level, (<Traced>x).level)
     if not wraps:
-        return 0
+        return 2
     if level & (STEP - 1) >= STEP - 2:
         raise ValueError(f"Duals made by hand nest {STEP // 2 - 1} deep at most; use dt.derivative or dt.taylor")
     return (level | 1) + 1
@@ -282,6 +282,15 @@ def method(int row, *args, out=None):
     return apply(row, tuple([as_number(x) for x in args]))
 
 
+_SCALAR_HOOKS = []
+
+
+def set_scalar_hooks(attribute, function):
+    """What traced scalars share with NumPy's: attribute(x, name), None where there is none, and function(x, f,
+    args, kwargs), a NumPy function with such a scalar among its arguments."""
+    _SCALAR_HOOKS[:] = [attribute, function]
+
+
 def set_ufunc_handler(handler):
     """What `np.sin(x)` of a traced scalar calls: handler(ufunc, method, inputs, kwargs)."""
     _UFUNC_HANDLER[:] = [handler]
@@ -447,9 +456,15 @@ cdef class Traced:
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         return _UFUNC_HANDLER[0](ufunc, method, inputs, kwargs)
 
+    def __array_function__(self, function, types, args, kwargs):
+        return _SCALAR_HOOKS[1](self, function, args, kwargs)
+
     def __getattr__(self, name):
         row = _METHODS.get(name)
         if row is None:
+            found = _SCALAR_HOOKS[0](self, name) if _SCALAR_HOOKS and not name.startswith("_") else None
+            if found is not None:
+                return found
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return functools.partial(method, row, self)
 
