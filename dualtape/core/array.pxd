@@ -57,6 +57,7 @@ cdef class Call:
 
 cdef object data_of(Storage s)
 cdef Array new_array(Storage s)
+cdef VarArray new_var_array(Storage s)
 cdef int unwritten(Storage s) except -1
 cdef int resolve(Storage s) except -1
 

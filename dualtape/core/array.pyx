@@ -14,7 +14,8 @@ import numpy as np
 
 cimport cython
 cimport numpy as cnp
-from cpython.object cimport PyObject
+from cpython.object cimport PyObject, PyTypeObject, destructor
+from cpython.ref cimport Py_DECREF
 
 from dualtape.core.dual cimport Dual
 from dualtape.core.kernels cimport (
@@ -50,6 +51,52 @@ def set_hooks(hooks, methods, properties, rows):
     _HOOKS.update(hooks)
     _METHODS.update(methods)
     _PROPERTIES.update(properties)
+
+
+cdef extern from *:
+    """
+    /* Handles of arrays on tapes, and storages, are born and die once for each operation: they are kept for reuse with
+     * their type. The GIL guards the lists. */
+    enum { DT_KEPT_ARRAYS = 256 };
+    static PyObject *dt_kept_arrays[DT_KEPT_ARRAYS];
+    static int dt_n_kept_arrays = 0;
+    #define dt_take_array() (dt_n_kept_arrays--)
+    static inline void dt_give_array(PyObject *o) {
+        if (dt_n_kept_arrays < DT_KEPT_ARRAYS)
+            dt_kept_arrays[dt_n_kept_arrays++] = o;
+        else
+            PyObject_Free(o);
+    }
+    """
+    void dt_take_array()
+    void dt_give_array(PyObject *o) noexcept
+    enum:
+        DT_KEPT_ARRAYS
+    PyObject *dt_kept_arrays[]
+    int dt_n_kept_arrays
+
+cdef extern from "Python.h":
+    void Py_SET_REFCNT(PyObject *o, Py_ssize_t n)
+    void PyObject_Free(void *p)
+
+
+cdef VarArray new_var_array(Storage s):
+    """A handle of an array on a tape, its geometry not yet set."""
+    cdef PyObject *o
+    cdef VarArray a
+    if dt_n_kept_arrays > 0:
+        dt_take_array()
+        o = dt_kept_arrays[dt_n_kept_arrays]
+        Py_SET_REFCNT(o, 1)
+        a = <VarArray>o
+        Py_DECREF(a)  # the cast has taken a reference of its own
+    else:
+        a = VarArray.__new__(VarArray)
+    a.store = s
+    a.offset = 0
+    a.part = 0
+    a.readonly = False
+    return a
 
 
 # --- storages --------------------------------------------------------------------------------------------------------
@@ -164,7 +211,7 @@ cdef Array new_array(Storage s):
     if s.level == 0:
         a = Array.__new__(Array)
     elif s.tape is not None:
-        a = VarArray.__new__(VarArray)
+        return new_var_array(s)
     else:
         a = DualArray.__new__(DualArray)
     a.store = s
@@ -1364,6 +1411,7 @@ class _BoundMethod:
         return f"<method of {type(self.array).__name__}: {self.function!r}>"
 
 
+@cython.final
 @cython.no_gc
 cdef class VarArray(Array):
     """Handle of an array on a tape, with NumPy's semantics: views, broadcasting, assignment in place.
@@ -1382,6 +1430,7 @@ cdef class VarArray(Array):
         return self.store.tape
 
 
+@cython.final
 @cython.no_gc
 cdef class DualArray(Array):
     """An array with tangents, with NumPy's semantics: views, broadcasting, assignment in place.
@@ -1400,3 +1449,12 @@ cdef class DualArray(Array):
     def partials(self):
         return tuple([np.zeros(shape_of(self), dtype=self.dtype) if t is None else view_of(t, self).copy()
                       for t in self.store.tangents])
+
+
+cdef void free_var_array(PyObject *o) noexcept:
+    """Deallocation of VarArrays: let go of the storage, keep the object for reuse."""
+    (<VarArray>o).store = None
+    dt_give_array(o)
+
+
+(<PyTypeObject *>VarArray).tp_dealloc = <destructor><void *>free_var_array

@@ -11,12 +11,12 @@ from libc.string cimport memcpy, memset
 from cpython.float cimport PyFloat_AS_DOUBLE
 
 from dualtape.core cimport array as core_array
-from dualtape.core.array cimport MAX_DIMS, Array, Storage, VarArray, unwritten
+from dualtape.core.array cimport MAX_DIMS, Array, Storage, VarArray, new_var_array, unwritten
 from dualtape.core.kernels cimport (
-    DT_ADD, DT_CONSTANT, DT_MUL, DT_NEEDS_SCIPY, DT_POS, DT_READS_OUT, DT_READS_X, DT_ROWS, dt_row, load_special, rows,
+    DT_ADD, DT_CONSTANT, DT_MUL, DT_NEEDS_SCIPY, DT_POS, DT_READS_OUT, DT_READS_X, DT_READS_Y, DT_ROWS, dt_row, load_special, rows,
 )
 from dualtape.core.tape cimport (
-    DT_ARRAY, DT_STATE_OPEN, Tape, Var, append_node, new_native_shadow, new_var,
+    DT_ARRAY, DT_STATE_OPEN, Tape, Var, append_node, dt_append, dt_tape_bump, new_native_shadow, new_var,
 )
 
 from dualtape.errors import escaped
@@ -155,17 +155,23 @@ cdef Array fresh(Tape tape, int nd, const Py_ssize_t *shape):
     s.size = n
     s.dtype = FLOAT64
     if n <= DT_SMALL:
-        s.p = tape.small(n)
+        if 0 < n <= tape.room_left:
+            s.p = tape.room
+            tape.room += n
+            tape.room_left -= n
+        else:
+            s.p = tape.small(n)
         s.chunk = tape.chunk
     else:
         s.data = cnp.PyArray_SimpleNew(1, &size, cnp.NPY_FLOAT64)
         s.p = <double *>cnp.PyArray_DATA(s.data)
-    s.id = new_native_shadow(tape, n)
-    cdef Array out = VarArray.__new__(VarArray)
-    out.store = s
-    out.offset = 0
-    out.part = 0
-    out.readonly = False
+    if tape.t.n_shadows < tape.t.cap_shadows:
+        s.id = tape.t.n_shadows
+        tape.t.n_shadows += 1
+        tape.t.shadow_size[s.id] = n
+    else:
+        s.id = new_native_shadow(tape, n)
+    cdef Array out = new_var_array(s)
     out.nd = nd
     out.size = n
     n = 1
@@ -256,7 +262,117 @@ cdef object record_row(int row, object x, object y, object z, int arity):
     VarArray or None
         None where an operand is of another kind, the shapes do not fit, or no array is among them.
     """
+    if arity <= 2 and type(x) is VarArray and (arity == 1 or type(y) is VarArray):
+        out = record_alike(row, <Array>x, None if arity == 1 else <Array>y)
+        if out is not None:
+            return out
     return record(row, x, y, z, arity, None)
+
+
+cdef inline bint readable(Array a):
+    """Whether a node may read the numbers of a contiguous view where they are, and not a copy of them."""
+    return 4 * a.size >= a.store.size
+
+
+cdef Array record_alike(int row, Array x, Array y):
+    """A row at one array, or at two of the same shape, whose elements lie in C order: the usual case, made short."""
+    cdef Storage s = x.store
+    cdef Storage t
+    cdef Tape tape = s.tape
+    cdef int flags = rows[row].flags
+    cdef int k, nd = x.nd
+    cdef dt_array_node *node
+    cdef int64_t *shape
+    cdef Array out
+    cdef char *args[3]
+    cdef Py_ssize_t strides[3]
+    cdef Py_ssize_t n = x.size
+    if s.p == NULL or x.part or nd == 0 or flags & (DT_CONSTANT | DT_NEEDS_SCIPY) or not in_c_order(x):
+        return None
+    if loops[row].loop == NULL or not readable(x):
+        return None
+    if y is not None:
+        t = y.store
+        if t.p == NULL or y.part or t.tape is not tape or y.nd != nd or not in_c_order(y) or not readable(y):
+            return None
+        for k in range(nd):
+            if x.shape_[k] != y.shape_[k]:
+                return None
+    if tape.t.state != DT_STATE_OPEN or tape.level != s.level:
+        raise escaped()
+    cdef size_t bytes = sizeof(dt_array_node) - (2 if y is None else 1) * sizeof(dt_operand) + 8 * nd
+    node = <dt_array_node *>dt_tape_bump(&tape.t, bytes)
+    if node == NULL:
+        node = <dt_array_node *>tape.node_room(bytes)
+    shape = <int64_t *>&node.x[1 if y is None else 2]
+    out = fresh(tape, nd, x.shape_)
+    for k in range(nd):
+        shape[k] = x.shape_[k]
+    node.n = n
+    node.shape = shape
+    node.kind = DT_ELEMENTWISE
+    node.row = row
+    node.nd = nd
+    node.overwrites = False
+    node.out.value = NULL
+    node.out.vstep = NULL
+    node.out.bstep = NULL
+    node.out.at = 0
+    node.out.storage = out.store.id
+    node.out.scalar = DT_NONE
+    if flags & DT_READS_OUT:
+        keep_value(tape, out.store)
+        node.out.value = out.store.p
+    node.x[0].value = NULL
+    node.x[0].vstep = NULL
+    node.x[0].bstep = NULL
+    node.x[0].at = x.offset
+    node.x[0].storage = s.id
+    node.x[0].scalar = DT_NONE
+    if flags & DT_READS_X:
+        keep_value(tape, s)
+        node.x[0].value = s.p + x.offset
+    args[0] = <char *>(s.p + x.offset)
+    strides[0] = strides[1] = strides[2] = 8
+    if y is None:
+        node.arity = 1
+        args[1] = <char *>out.store.p
+    else:
+        node.arity = 2
+        node.x[1].value = NULL
+        node.x[1].vstep = NULL
+        node.x[1].bstep = NULL
+        node.x[1].at = y.offset
+        node.x[1].storage = t.id
+        node.x[1].scalar = DT_NONE
+        if flags & DT_READS_Y:
+            keep_value(tape, t)
+            node.x[1].value = t.p + y.offset
+        args[1] = <char *>(t.p + y.offset)
+        args[2] = <char *>out.store.p
+    if n <= 16 and row <= 3:
+        short_loop(row, n, <double *>args[0], <double *>args[1], out.store.p)
+    else:
+        loops[row].loop(args, &n, strides, loops[row].data)
+    append_array_node(tape, node)
+    return out
+
+
+cdef inline void short_loop(int row, Py_ssize_t n, const double *x, const double *y, double *out) noexcept:
+    """+ - * / of a few numbers, for which the call of a loop would take longer than the loop."""
+    cdef Py_ssize_t i
+    if row == 0:
+        for i in range(n):
+            out[i] = x[i] + y[i]
+    elif row == 1:
+        for i in range(n):
+            out[i] = x[i] - y[i]
+    elif row == 2:
+        for i in range(n):
+            out[i] = x[i] * y[i]
+    else:
+        for i in range(n):
+            out[i] = x[i] / y[i]
 
 
 cdef object record(int row, object x, object y, object z, int arity, Array target):
@@ -643,7 +759,8 @@ cdef object finish(int row, int arity, Tape tape, Operand *operand, PyObjects gi
 
 cdef int64_t append_array_node(Tape tape, dt_array_node *node) except -1:
     cdef uintptr_t bits = <uintptr_t>node
-    tape.t.arrays = 1
+    if tape.t.size < tape.t.limit:
+        return dt_append(&tape.t, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), 0.0)
     return append_node(tape, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), 0.0)
 
 

@@ -23,6 +23,7 @@ cdef extern from "tape.h" nogil:
         int sweeping
         int64_t *shadow_size
         uint32_t n_shadows
+        uint32_t cap_shadows
         int arrays
     ctypedef struct dt_counts:
         int64_t open_tapes
@@ -49,6 +50,7 @@ cdef extern from "tape.h" nogil:
     void dt_pool_release()
     int dt_tape_shadow(dt_tape *t, int64_t size, uint32_t *id)
     void *dt_tape_room(dt_tape *t, size_t bytes)
+    void *dt_tape_bump(dt_tape *t, size_t bytes)
     double dt_pack_store(uint32_t storage, uint32_t place)
     ctypedef struct dt_store:
         uint32_t storage

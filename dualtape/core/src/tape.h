@@ -167,6 +167,16 @@ static inline double dt_pack_store(uint32_t storage, uint32_t place) {
 int dt_tape_shadow(dt_tape *t, int64_t size, uint32_t *id); /* room for the adjoint of an array */
 void *dt_tape_room(dt_tape *t, size_t bytes);               /* memory that lives as long as the program; NULL: none */
 
+/* The same where there is room at hand: NULL sends the caller to dt_tape_room. */
+static inline void *dt_tape_bump(dt_tape *t, size_t bytes) {
+    bytes = (bytes + 15) & ~(size_t)15;
+    if (bytes > t->node_room) return NULL;
+    void *p = t->node_next;
+    t->node_next += bytes;
+    t->node_room -= bytes;
+    return p;
+}
+
 /* The reverse sweep over a tape with arrays: gives the place of a DT_CALL, which the caller does and goes on from, or
  * -1 at the end. */
 int64_t dt_sweep_arrays(const dt_tape *t, const dt_row *rows, double *bar, uint32_t from, uint32_t to, int strict,
