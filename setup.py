@@ -28,8 +28,17 @@ EXTENSIONS = {
     "dualtape.core.traced": [],
     "dualtape.core.dual": [],
     "dualtape.core.tape": [SRC / "tape.c"],
+    "dualtape.core.view": [],
+    "dualtape.core.adjoint": [],
+    "dualtape.core.values": [],
+    "dualtape.core.assign": [],
     "dualtape.core.array": [],
+    "dualtape.core.loops": [],
+    "dualtape.core.operands": [],
     "dualtape.core.native": [],
+    "dualtape.core.linear": [],
+    "dualtape.core.shadows": [],
+    "dualtape.core.objects": [],
     "dualtape.core.pool": [SRC / "scratch.c"],
     "dualtape.core.sweep": [SRC / "array.c", SRC / "sweep.c", SRC / "second.c"],
     "dualtape.core.function": [],
@@ -77,12 +86,12 @@ def extensions():
     """The Extension objects of the compiled core."""
     flags, links = compile_flags()
     macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), *([("CYTHON_TRACE", "1")] if DEBUG else [])]
-    headers = [str(path) for path in sorted(SRC.glob("*.h"))] + [str(GENERATED / "dualtape_rules.h")]
+    headers = [str(path) for path in sorted(SRC.parent.rglob("*.h"))] + [str(GENERATED / "dualtape_rules.h")]
     return [
         Extension(
             name,
             sources=[name.replace(".", "/") + ".pyx", *map(str, sources)],
-            include_dirs=[str(SRC), str(GENERATED), numpy.get_include()],
+            include_dirs=[str(SRC), str(SRC.parent), str(GENERATED), numpy.get_include()],
             depends=headers,
             define_macros=macros,
             extra_compile_args=flags,

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from dualtape.core.array import level_of
 from dualtape.core.levels import close_level, open_level
 from dualtape.core.sweep import Recording
 from dualtape.core.traced import Traced, is_complex, plain
+from dualtape.core.values import level_of
 from dualtape.errors import InputError, OptionError
 from dualtape.forward import dual_inputs, tangents_of, unit_directions
 from dualtape.reverse import curry, gradient, need_callable, points, scalar_output, variable

@@ -5,9 +5,10 @@ import operator
 
 import numpy as np
 
-from dualtape.core.array import Array, level_of, plain_of
+from dualtape.core.array import Array
 from dualtape.core.sweep import Recording, value_and_gradient_of_float
 from dualtape.core.traced import is_complex, plain
+from dualtape.core.values import level_of, plain_of
 from dualtape.errors import InputError, OptionError, not_scalar, unknown_result
 from dualtape.trees import Leaves, is_array, map_leaves
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from dualtape.arrays.creation import array
 from dualtape.core import traced
-from dualtape.core.array import Array, level_of, plain_of
+from dualtape.core.array import Array
 from dualtape.core.traced import Traced
+from dualtape.core.values import level_of, plain_of
 from dualtape.errors import InputError, OptionError
 
 __all__ = [
@@ -249,7 +250,8 @@ class Leaves:
                 "argument, or choose the arguments to differentiate with argnums."
             )
         if kind in "fc":
-            self.slots.append(leaf if type(leaf) is np.ndarray else np.asarray(leaf))
+            plain = leaf if type(leaf) is np.ndarray else np.asarray(leaf)
+            self.slots.append(plain if plain.dtype.isnative else plain.astype(plain.dtype.newbyteorder("=")))
             return 1
         if kind in "iu":
             self.slots.append(np.asarray(leaf).astype(np.float64))

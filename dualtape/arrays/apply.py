@@ -2,9 +2,21 @@
 
 import numpy as np
 
-from dualtape.core import array as core
-from dualtape.core.array import Array, level_of, plain_of
+from dualtape.core.array import Array
 from dualtape.core.traced import Traced
+from dualtape.core.values import (
+    at_level,
+    kept_primal,
+    level_of,
+    plain_array,
+    plain_of,
+    primal_at,
+    tangents_at,
+    tape_of,
+    wrap_dual,
+    wrap_var,
+)
+from dualtape.errors import conversion
 
 __all__ = ["Outline", "apply", "is_array", "strip_plain", "unbroadcast"]
 
@@ -20,10 +32,12 @@ class Outline:
 
     @property
     def ndim(self):
+        """Number of axes."""
         return len(self.shape)
 
     @property
     def size(self):
+        """Number of elements."""
         return int(np.prod(self.shape, dtype=np.intp))
 
 
@@ -69,20 +83,24 @@ def apply(function, operands, jvp, vjp, reads=ALL):
     if level == 0:
         out = function(*[plain_of(x) for x in operands])
         if isinstance(out, np.ndarray) and any(isinstance(x, Array) for x in operands):
-            return core.plain_array(out)
+            return plain_array(out)
         return out
     operands = [strip_plain(x) if n == 0 else x for x, n in zip(operands, levels, strict=True)]
-    operands = [core.at_level(level, x) if n == level else x for x, n in zip(operands, levels, strict=True)]
+    operands = [at_level(level, x) if n == level else x for x, n in zip(operands, levels, strict=True)]
     active = [k for k, n in enumerate(levels) if n == level]
-    primals = [core.primal_at(level, x) for x in operands]
+    primals = [primal_at(level, x) for x in operands]
+    # A traced float is one of float64, as an element of an array is, and no weak scalar.
+    primals = [np.float64(p) if type(p) is float and p is not x else p for p, x in zip(primals, operands, strict=True)]
     out = function(*primals)
-    tape = core.tape_of(operands[active[0]])
+    tape = tape_of(operands[active[0]])
     if tape is None:
         return _forward(level, active, operands, primals, out, jvp)
     if not isinstance(out, (Array, Traced)) and np.asarray(out).dtype.kind not in "fc":
+        if np.asarray(out).dtype == object:
+            raise conversion("an operation with an array of objects", "Make it a traced array first: dt.array(x).")
         return out
     kept = [
-        core.kept_primal(level, x) if "args" in reads or k in reads else Outline(p)
+        in_precision_of(out, kept_primal(level, x)) if "args" in reads or k in reads else Outline(p)
         for k, (x, p) in enumerate(zip(operands, primals, strict=True))
     ]
     if "out" not in reads:
@@ -95,17 +113,32 @@ def apply(function, operands, jvp, vjp, reads=ALL):
     def pull(bar):
         return [vjp(k, bar, held, *kept) for k in active]
 
-    result = core.wrap_var(tape, out, [operands[k] for k in active], pull)
+    result = wrap_var(tape, out, [operands[k] for k in active], pull)
     if held is None:
-        held = core.kept_primal(level, result)
+        held = kept_primal(level, result)
     return result
+
+
+def in_precision_of(out, x):
+    """A plain operand in the precision of the result, in which derivatives are to be computed."""
+    if (
+        isinstance(x, (np.ndarray, np.generic))
+        and x.dtype.kind == "f"
+        and isinstance(out, (Array, np.ndarray, np.generic))
+    ):
+        if out.dtype.kind in "fc" and np.finfo(out.dtype).eps < np.finfo(x.dtype).eps:
+            return x.astype(np.finfo(out.dtype).dtype)
+    elif plain and x.dtype.itemsize < 8:
+        return x.astype(np.float64)  # a scalar result is of float64
+    return x
 
 
 def _forward(level, active, operands, primals, out, jvp):
     width = None
     totals = []
+    primals = [in_precision_of(out, p) for p in primals]
     for k in active:
-        tangents = core.tangents_at(level, operands[k])
+        tangents = tangents_at(level, operands[k])
         if width is None:
             width = len(tangents)
             totals = [None] * width
@@ -117,7 +150,7 @@ def _forward(level, active, operands, primals, out, jvp):
             term = jvp(k, t, out, *primals)
             if term is not None:
                 totals[i] = term if totals[i] is None else totals[i] + term
-    return core.wrap_dual(level, out, totals)
+    return wrap_dual(level, out, totals)
 
 
 def unbroadcast(x, shape):
@@ -126,9 +159,7 @@ def unbroadcast(x, shape):
     if have == shape:
         return x
     lead = len(have) - len(shape)
-    axes = tuple(range(lead)) + tuple(
-        lead + k for k, n in enumerate(shape) if n == 1 and have[lead + k] != 1
-    )
+    axes = tuple(range(lead)) + tuple(lead + k for k, n in enumerate(shape) if n == 1 and have[lead + k] != 1)
     if axes:
         x = np.sum(x, axis=axes, keepdims=True)
     return np.reshape(x, shape) if shape else x[(0,) * len(have)]
@@ -156,16 +187,16 @@ def apply_linear(function, operands, transpose):
     if level == 0:
         out = function(*[plain_of(x) for x in operands])
         if isinstance(out, np.ndarray) and any(isinstance(x, Array) for x in operands):
-            return core.plain_array(out)
+            return plain_array(out)
         return out
     operands = [
-        strip_plain(x) if n == 0 else core.at_level(level, x) if n == level else x
+        strip_plain(x) if n == 0 else at_level(level, x) if n == level else x
         for x, n in zip(operands, levels, strict=True)
     ]
     wanted = [n == level for n in levels]
     first = operands[wanted.index(True)]
-    out = function(*[core.primal_at(level, x) for x in operands])
-    tape = core.tape_of(first)
+    out = function(*[primal_at(level, x) for x in operands])
+    tape = tape_of(first)
     if tape is not None:
         active = [k for k, own in enumerate(wanted) if own]
 
@@ -173,8 +204,8 @@ def apply_linear(function, operands, transpose):
             parts = transpose(bar, wanted)
             return [parts[k] for k in active]
 
-        return core.wrap_var(tape, out, [operands[k] for k in active], pull)
-    tangents = [core.tangents_at(level, x) if own else None for x, own in zip(operands, wanted, strict=True)]
+        return wrap_var(tape, out, [operands[k] for k in active], pull)
+    tangents = [tangents_at(level, x) if own else None for x, own in zip(operands, wanted, strict=True)]
     width = len(tangents[wanted.index(True)])
     totals = []
     for i in range(width):
@@ -183,7 +214,7 @@ def apply_linear(function, operands, transpose):
             totals.append(None)
         else:
             totals.append(function(*[_zero_like(x) if p is None else p for x, p in zip(operands, parts, strict=True)]))
-    return core.wrap_dual(level, out, totals)
+    return wrap_dual(level, out, totals)
 
 
 def _zero_like(x):

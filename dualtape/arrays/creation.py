@@ -3,8 +3,7 @@
 import numpy as np
 
 from dualtape.arrays import moves
-from dualtape.core import array as core
-from dualtape.core.array import level_of, plain_of
+from dualtape.core.values import level_of, plain_array, plain_of
 
 __all__ = ["array", "empty", "full", "ones", "zeros"]
 
@@ -54,7 +53,7 @@ def zeros(shape, dtype=float):
     >>> dt.gradient(f)(3.0)
     12.0
     """
-    return core.plain_array(np.zeros(shape, dtype=dtype), True)
+    return plain_array(np.zeros(shape, dtype=dtype), True)
 
 
 def ones(shape, dtype=float):
@@ -69,7 +68,7 @@ def ones(shape, dtype=float):
     -------
     Array
     """
-    return core.plain_array(np.ones(shape, dtype=dtype), True)
+    return plain_array(np.ones(shape, dtype=dtype), True)
 
 
 def empty(shape, dtype=float):

@@ -7,11 +7,12 @@ import numpy as np
 
 from dualtape.arrays.apply import Outline, apply, is_array, unbroadcast
 from dualtape.core import elementwise as scalar
-from dualtape.core import kernels, native, traced
-from dualtape.core.array import Array, level_of, plain_of
+from dualtape.core import kernels, linear, native, traced
+from dualtape.core.array import Array
+from dualtape.core.hooks import HOOKS
 from dualtape.core.strict import is_strict
 from dualtape.core.traced import ROWS, Traced
-from dualtape.rules import bind
+from dualtape.core.values import level_of, plain_of
 from dualtape.rules.grammar import parse
 from dualtape.rules.rule import CONSTANTS
 from dualtape.rules.table import BY_NAME, RULES
@@ -55,8 +56,13 @@ def value(row, *args):
 def _reads(row):
     """Which operands the slopes of a row read, and whether they read the result."""
     rule = RULES[row]
-    names = {n.id for text in rule.partials if text for n in ast.walk(parse(text, (*rule.args, "out"), BY_NAME))
-             if isinstance(n, ast.Name)}
+    names = {
+        n.id
+        for text in rule.partials
+        if text
+        for n in ast.walk(parse(text, (*rule.args, "out"), BY_NAME))
+        if isinstance(n, ast.Name)
+    }
     return tuple(k for k, name in enumerate(rule.args) if name in names) + (("out",) if "out" in names else ())
 
 
@@ -138,6 +144,7 @@ def elementwise(row, args):
     out = native.row(row, *args)
     if out is not None:
         return out
+    args = [HOOKS["array"](a) if isinstance(a, np.ndarray) and a.dtype == object else a for a in args]
     rule = RULES[row]
     if rule.constant:
         return ufunc_of(row)(*[plain_of(a) for a in args])
@@ -169,7 +176,8 @@ def elementwise(row, args):
 
 def pull_row(row, k, bar, primals, out):
     """The adjoint of operand k of a row whose operands are plain arrays of the adjoint's shape, None where the
-    slopes do not read them."""
+    slopes do not read them.
+    """
     name = RULES[row].name
     if name in _LINEAR:
         return bar if _LINEAR[name][k] == 1 else -bar
@@ -221,8 +229,11 @@ def _modulus(z):
     """|z|, which is no holomorphic function."""
 
     def direction(z, out):
-        return z / np.where(plain_of(out) == 0, 1.0, out) if not _any_traced(out) else z / _where(
-            plain_of(out) == 0, 1.0, out)
+        return (
+            z / np.where(plain_of(out) == 0, 1.0, out)
+            if not _any_traced(out)
+            else z / _where(plain_of(out) == 0, 1.0, out)
+        )
 
     return apply(
         lambda z: value(ROWS["abs"], z),
@@ -244,11 +255,11 @@ def _operand(x):
 
 
 def _listed(x):
-    return x if is_array(x) or isinstance(x, (Traced, np.generic)) else np.asarray(x) if isinstance(x, (list, tuple)) else x
+    return np.asarray(x) if isinstance(x, (list, tuple)) else x
 
 
 def power(a, b):
-    """x ** y, by squares and roots where NumPy does it so."""
+    """X ** y, by squares and roots where NumPy does it so."""
     if not (_operand(a) and _operand(b)):
         return NotImplemented
     if isinstance(a, Array) and type(b) in (int, float):
@@ -267,7 +278,7 @@ def inplace(row, a, x):
     """``a += x`` and its kin: NumPy's casting, then a write through the view."""
     if not _operand(x):
         return NotImplemented
-    if native.inplace(row, a, x):
+    if linear.inplace(row, a, x):
         return a
     out = power(a, x) if row == ROWS["pow"] else elementwise(row, (a, _listed(x)))
     if np.shape(plain_of(out)) != a.shape:

@@ -6,9 +6,10 @@ from dualtape.arrays import linalg, moves, products, protocol, reductions
 from dualtape.arrays.moves import array, looked_at
 from dualtape.arrays.protocol import FUNCTIONS, constant, register
 from dualtape.arrays.reductions import as_array
-from dualtape.core import array as core
-from dualtape.core.array import Array, level_of, plain_of
+from dualtape.core.array import Array
 from dualtape.core.traced import Traced
+from dualtape.core.values import level_of, plain_array, plain_of
+from dualtape.core.view import view_by, views_by
 from dualtape.errors import conversion
 
 # --- plain results -----------------------------------------------------------------------------------------------
@@ -25,27 +26,28 @@ constant(
 @register(np.zeros_like, np.empty_like)
 def zeros_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
     """Zeros, into which traced values may be assigned."""
-    return core.plain_array(np.zeros_like(plain_of(a), dtype=dtype, shape=shape), True)
+    return plain_array(np.zeros_like(plain_of(a), dtype=dtype, shape=shape), True)
 
 
 @register(np.ones_like)
 def ones_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
     """Ones, into which traced values may be assigned."""
-    return core.plain_array(np.ones_like(plain_of(a), dtype=dtype, shape=shape), True)
+    return plain_array(np.ones_like(plain_of(a), dtype=dtype, shape=shape), True)
 
 
 @register(np.full_like)
 def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
     """An array filled with a value, which may be traced."""
-    dtype = np.dtype(plain_of(a).dtype if dtype is None else dtype)
+    dtype = np.dtype(np.asarray(plain_of(a)).dtype if dtype is None else dtype)
     if level_of(fill_value) and dtype.kind not in "fc":
         raise conversion(f"np.full_like with an array of {dtype}", "Give dtype=float.")
-    out = core.plain_array(np.zeros_like(plain_of(a), dtype=dtype, shape=shape), True)
+    out = plain_array(np.zeros_like(plain_of(a), dtype=dtype, shape=shape), True)
     out[...] = fill_value
     return out
 
 
 # --- views and rearrangements ------------------------------------------------------------------------------------
+
 
 def _views(*functions):
     """Functions that give another view of an array, or copy its elements to other places."""
@@ -91,7 +93,7 @@ if hasattr(np.linalg, "diagonal"):
 def broadcast_to(a, shape, subok=False):
     """A read-only view, repeated to a shape."""
     x = as_array(a)
-    return core.view_by(x, lambda p: np.broadcast_to(p, shape))
+    return view_by(x, lambda p: np.broadcast_to(p, shape))
 
 
 @register(np.broadcast_arrays)
@@ -104,7 +106,7 @@ def broadcast_arrays(*args, subok=False):
 
 def _splits(*functions):
     for f in functions:
-        FUNCTIONS[f] = lambda a, *rest, f=f, **kwargs: core.views_by(as_array(a), lambda p: f(p, *rest, **kwargs))
+        FUNCTIONS[f] = lambda a, *rest, f=f, **kwargs: views_by(as_array(a), lambda p: f(p, *rest, **kwargs))
 
 
 _splits(np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit)
@@ -112,7 +114,7 @@ _splits(np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit)
 
 def _at_least(f):
     def at_least(*arrays):
-        out = [core.view_by(as_array(a), f) if isinstance(as_array(a), Array) else f(as_array(a)) for a in arrays]
+        out = [view_by(as_array(a), f) if isinstance(as_array(a), Array) else f(as_array(a)) for a in arrays]
         return out[0] if len(out) == 1 else tuple(out)
 
     FUNCTIONS[f] = at_least
@@ -164,6 +166,7 @@ def triu(m, k=0):
 
 
 # --- copies, joins, choices --------------------------------------------------------------------------------------
+
 
 @register(np.copy)
 def copy(a, order="K", subok=False):

@@ -5,7 +5,8 @@ import numpy as np
 from dualtape.arrays.apply import apply, unbroadcast
 from dualtape.arrays.products import _real_like, conjugate_transpose, matmul
 from dualtape.arrays.reductions import as_array, axes_of, extreme, sum_
-from dualtape.core.array import Array, plain_of
+from dualtape.core.array import Array
+from dualtape.core.values import plain_of
 
 __all__ = ["inv", "norm", "solve"]
 

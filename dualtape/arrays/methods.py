@@ -6,11 +6,13 @@ import numpy as np
 
 from dualtape.arrays import elementwise as rows
 from dualtape.arrays import moves, products, protocol
-from dualtape.core import array as core
-from dualtape.core import native, traced
-from dualtape.core.array import Array, plain_of
+from dualtape.core import linear, traced
+from dualtape.core.array import Array
 from dualtape.core.dual import Dual
+from dualtape.core.hooks import set_hooks
 from dualtape.core.tape import Var
+from dualtape.core.values import plain_of
+from dualtape.core.view import view_by
 from dualtape.errors import conversion
 
 __all__ = ["METHODS", "PROPERTIES"]
@@ -137,7 +139,7 @@ METHODS = (
         "conj": protocol.conjugate,
         "conjugate": protocol.conjugate,
         "tobytes": _refused("tobytes()", "Use dt.stop_gradient(x).tobytes()."),
-        "view": _refused("view()", "Use x[...] for another view of the same numbers, x.astype(dtype) for another dtype."),
+        "view": _refused("view()", "Use x[...] for another view of the numbers, x.astype(dtype) for another dtype."),
     }
     | {name: _calling(name) for name in (
         "sum", "mean", "var", "std", "prod", "max", "min", "cumsum", "cumprod", "dot", "trace", "clip",
@@ -152,12 +154,12 @@ METHODS = (
 
 
 def _real(x):
-    return core.view_by(x, lambda p: p.real) if x.dtype.kind == "c" else core.view_by(x, lambda p: p[...])
+    return view_by(x, lambda p: p.real) if x.dtype.kind == "c" else view_by(x, lambda p: p[...])
 
 
 def _imag(x):
     if x.dtype.kind == "c":
-        return core.view_by(x, lambda p: p.imag)
+        return view_by(x, lambda p: p.imag)
     out = np.zeros(x.shape, dtype=x.dtype)
     out.flags.writeable = False
     return out
@@ -182,8 +184,8 @@ def _set_shape(x, shape):
 
 
 PROPERTIES = {
-    "T": lambda x: core.view_by(x, lambda p: p.T),
-    "mT": lambda x: core.view_by(x, lambda p: np.swapaxes(p, -1, -2)) if x.ndim > 1 else _too_few(),
+    "T": lambda x: view_by(x, lambda p: p.T),
+    "mT": lambda x: view_by(x, lambda p: np.swapaxes(p, -1, -2)) if x.ndim > 1 else _too_few(),
     "flat": Flat,
     "real": _real,
     "imag": _imag,
@@ -220,7 +222,7 @@ def _spread(bar, shape):
     return np.broadcast_to(bar, shape)
 
 
-core.set_hooks(
+set_hooks(
     {
         "array": moves.array,
         "broadcast": moves.broadcast_to,
@@ -239,7 +241,7 @@ core.set_hooks(
         "function": protocol.function,
         "html": _html,
         "spread": _spread,
-        "write": native.write,
+        "write": linear.write,
         "pull_row": rows.pull_row,
         "pull_matmul": products.pull_matmul,
     },

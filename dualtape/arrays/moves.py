@@ -7,10 +7,12 @@ import numpy as np
 
 from dualtape.arrays.apply import apply_linear, is_array, unbroadcast
 from dualtape.arrays.elementwise import _any_traced
-from dualtape.core import array as core
 from dualtape.core import traced
-from dualtape.core.array import Array, level_of, plain_of
+from dualtape.core.array import Array
+from dualtape.core.assign import assign, last_writes
 from dualtape.core.traced import Traced
+from dualtape.core.values import level_of, plain_array, plain_of
+from dualtape.core.view import view_by
 from dualtape.errors import InputError, conversion
 
 __all__ = [
@@ -28,6 +30,7 @@ def positions(shape):
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
+
 
 def gather(x, key):
     """``x[key]`` as a copy, for integer arrays and masks."""
@@ -49,7 +52,7 @@ def _plain_scatter(x, key, shape):
         return scatter(x, key, shape)
     x = np.asarray(x)
     out = np.zeros(shape, dtype=x.dtype if x.dtype.kind in "fc" else np.float64)
-    if core.last_writes(key, shape) is None:
+    if last_writes(key, shape) is None:
         out[key] = x
     else:
         np.add.at(out, key, x)
@@ -76,19 +79,19 @@ def looked_at(x, function):
     function : callable
         Takes an ndarray of any dtype.
     """
-    out = core.view_by(x, function)
+    out = view_by(x, function)
     if out is not None:
         return out
-    key = np.unravel_index(function(positions(x.shape)), x.shape) if x.ndim else ()
-    return gather(x, key)
+    places = function(positions(x.shape))
+    if x.ndim == 0:
+        return gather(x.reshape(1), (places,))
+    return gather(x, np.unravel_index(places, x.shape))
 
 
 def broadcast_to(x, shape):
     """`x` repeated to a shape, in memory of its own."""
     have = np.shape(x) if not isinstance(x, Traced) else ()
-    return apply_linear(
-        lambda x: _plain_broadcast(x, shape), (x,), lambda bar, wanted: (unbroadcast(bar, have),)
-    )
+    return apply_linear(lambda x: _plain_broadcast(x, shape), (x,), lambda bar, wanted: (unbroadcast(bar, have),))
 
 
 def _plain_broadcast(x, shape):
@@ -98,6 +101,7 @@ def _plain_broadcast(x, shape):
 
 
 # --- writing -----------------------------------------------------------------------------------------------------
+
 
 def setitem(a, key, value):
     """``a[key] = value`` for values of any kind."""
@@ -112,7 +116,8 @@ def setitem(a, key, value):
     has_level = level_of(value) != 0
     if has_level and a.dtype.kind not in "fc":
         raise conversion(
-            f"storing into an array of {a.dtype}", "Make the array with a floating dtype: dt.zeros(n), dt.array(x, float)."
+            f"storing into an array of {a.dtype}",
+            "Make the array with a floating dtype: dt.zeros(n), dt.array(x, float).",
         )
     if has_level and a.dtype.kind == "f":
         plain = plain_of(value)
@@ -121,7 +126,7 @@ def setitem(a, key, value):
                 "Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=3
             )
             value = value.real
-    core.assign(a, key, value)
+    assign(a, key, value)
 
 
 def pull_write(bar, shape, winners, real):
@@ -138,22 +143,23 @@ def pull_write(bar, shape, winners, real):
 
 # --- making ------------------------------------------------------------------------------------------------------
 
+
 def array(x, dtype=None, copy_=True):
     """An Array from anything that NumPy makes an array of, with traced values in any place."""
     if isinstance(x, Array):
         return astype(x, dtype) if dtype is not None and np.dtype(dtype) != x.dtype else copy(x)
     if isinstance(x, Traced):
         if level_of(x) == 0:
-            return core.plain_array(np.array(plain_of(x), dtype=dtype))
+            return plain_array(np.array(plain_of(x), dtype=dtype))
         out = apply_linear(_zero_dimensional, (x,), lambda bar, wanted: (bar[()],))
         return out if dtype is None else astype(out, dtype)
     if isinstance(x, np.ndarray) and x.dtype != object:
-        return core.plain_array(x.astype(dtype or x.dtype))
+        return plain_array(x.astype(dtype or x.dtype))
     items, shape = _elements(x)
     if any(level_of(e) for e in items):
         out = _from_elements(items, shape)
         return out if dtype is None else astype(out, dtype)
-    return core.plain_array(np.array([plain_of(e) for e in items], dtype=dtype).reshape(shape))
+    return plain_array(np.array([plain_of(e) for e in items], dtype=dtype).reshape(shape))
 
 
 def _zero_dimensional(x):
@@ -252,7 +258,7 @@ def where(condition, *branches):
     x, y = (array(b) if isinstance(b, np.ndarray) and b.dtype == object else b for b in (x, y))
     if not _any_traced(x, y):
         out = np.where(condition, plain_of(x), plain_of(y))
-        return core.plain_array(out) if isinstance(x, Array) or isinstance(y, Array) else out
+        return plain_array(out) if isinstance(x, Array) or isinstance(y, Array) else out
     condition = condition.astype(bool)
     shapes = [np.shape(plain_of(b)) for b in (x, y)]
     kinds = [np.iscomplexobj(plain_of(b)) for b in (x, y)]
@@ -296,7 +302,7 @@ def astype(x, dtype):
     """In another dtype: differentiable between floating and complex ones, a plain array else."""
     dtype = np.dtype(dtype)
     if dtype.kind not in "fc":
-        if dtype == object:
+        if dtype.kind == "O":
             return np.asarray(x, dtype=object)
         return plain_of(x).astype(dtype)
     if dtype.kind == "f" and x.dtype.kind == "c":
@@ -316,4 +322,3 @@ def _plain_astype(x, dtype):
     if isinstance(x, Array):
         return astype(x, dtype)
     return np.array(x, dtype=dtype)
-

@@ -5,7 +5,7 @@ import numpy as np
 from dualtape.arrays.apply import apply, is_array, unbroadcast
 from dualtape.arrays.moves import scatter
 from dualtape.arrays.reductions import as_array, sum_
-from dualtape.core import native
+from dualtape.core import linear
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced, to_number
 
@@ -13,7 +13,7 @@ __all__ = ["dot", "einsum", "inner", "matmul", "outer", "tensordot", "vdot"]
 
 
 def operator_matmul(a, b):
-    """a @ b."""
+    """A @ b."""
     for x in (a, b):
         if not is_array(x) and not isinstance(x, (list, tuple)):
             if to_number(x) is None:
@@ -28,7 +28,7 @@ def operator_matmul(a, b):
 def matmul(a, b):
     """np.matmul: stacks of matrices, vectors taken for rows on the left and columns on the right."""
     x, y = as_array(a), as_array(b)
-    out = native.product(x, y)
+    out = linear.product(x, y)
     if out is not None:
         return out
     return apply(_plain_matmul, (x, y), _matmul_jvp, _matmul_vjp, reads=("args",))
@@ -129,7 +129,9 @@ def tensordot(a, b, axes=2):
     free_y = [k for k in range(y.ndim) if k not in right]
     n = int(np.prod([x.shape[k] for k in left], dtype=np.intp))
     rows = np.reshape(np.transpose(x, free_x + left), (int(np.prod([x.shape[k] for k in free_x], dtype=np.intp)), n))
-    columns = np.reshape(np.transpose(y, right + free_y), (n, int(np.prod([y.shape[k] for k in free_y], dtype=np.intp))))
+    columns = np.reshape(
+        np.transpose(y, right + free_y), (n, int(np.prod([y.shape[k] for k in free_y], dtype=np.intp)))
+    )
     shape = tuple(x.shape[k] for k in free_x) + tuple(y.shape[k] for k in free_y)
     product = matmul(rows, columns)
     return np.reshape(product, shape) if shape else product[0, 0]
@@ -137,13 +139,15 @@ def tensordot(a, b, axes=2):
 
 # --- einsum ------------------------------------------------------------------------------------------------------
 
+
 def einsum(*operands, out=None, optimize=False, **kwargs):
     """np.einsum in all its forms."""
     if isinstance(operands[0], str):
         parsed = [operands[0], *[as_array(x) for x in operands[1:]]]
     else:
-        parsed = [as_array(x) if k % 2 == 0 and k != len(operands) - 1 or is_array(x) else x
-                  for k, x in enumerate(operands)]
+        parsed = [
+            as_array(x) if (k % 2 == 0 and k != len(operands) - 1) or is_array(x) else x for k, x in enumerate(operands)
+        ]
         if len(operands) % 2:
             parsed[-1] = operands[-1]
     outlines = [np.broadcast_to(np.empty((), x.dtype), x.shape) if is_array(x) else x for x in parsed]
@@ -196,4 +200,3 @@ def _einsum_adjoint(k, bar, subscripts, target, xs, optimize):
         grid = dict(zip(letters, np.ogrid[tuple(slice(sizes[c]) for c in letters)], strict=True))
         part = scatter(part, tuple(grid[c] for c in own), x.shape)
     return _real_like(part, x)
-

@@ -10,8 +10,9 @@ from dualtape.arrays.apply import apply_linear, is_array
 from dualtape.arrays.moves import array, positions, scatter, setitem, where
 from dualtape.arrays.products import matmul
 from dualtape.arrays.reductions import accumulate, as_array, cumprod, cumsum, extreme, prod, reduce, sum_
-from dualtape.core.array import Array, level_of, plain_of
+from dualtape.core.array import Array
 from dualtape.core.traced import Traced
+from dualtape.core.values import level_of, plain_of
 from dualtape.errors import ConversionError, NoRuleError, user_line
 from dualtape.rules.table import RULES
 
@@ -37,6 +38,7 @@ def no_rule(name):
 
 
 # --- ufuncs ------------------------------------------------------------------------------------------------------
+
 
 def conjugate(x):
     """np.conjugate, which is linear over the reals: tangents and adjoints are conjugated."""
@@ -162,9 +164,10 @@ def _at_least_double(x):
 def store(out, result, label):
     """Put a result into ``out=``."""
     if isinstance(out, Array):
-        if np.shape(plain_of(result)) != out.shape and np.broadcast_shapes(
-            np.shape(plain_of(result)), out.shape
-        ) != out.shape:
+        if (
+            np.shape(plain_of(result)) != out.shape
+            and np.broadcast_shapes(np.shape(plain_of(result)), out.shape) != out.shape
+        ):
             raise ValueError(
                 f"non-broadcastable output operand with shape {out.shape} doesn't match the broadcast shape "
                 f"{np.shape(plain_of(result))}"

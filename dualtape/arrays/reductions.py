@@ -6,9 +6,10 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from dualtape.arrays.apply import apply, apply_linear, is_array
 from dualtape.arrays.elementwise import _any_traced, elementwise, times
 from dualtape.arrays.moves import array, astype, broadcast_to, where
-from dualtape.core import native
-from dualtape.core.array import Array, VarArray, plain_of
+from dualtape.core import linear
+from dualtape.core.array import Array, VarArray
 from dualtape.core.traced import ROWS, Traced
+from dualtape.core.values import plain_of
 
 __all__ = ["cumprod", "cumsum", "extreme", "mean", "prod", "std", "sum_", "var"]
 
@@ -51,7 +52,7 @@ def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=Tr
     if x.size == 0:
         return np.sum(plain_of(x), axis=axes, keepdims=keepdims, **({} if initial is _ABSENT else {"initial": initial}))
     if isinstance(x, VarArray):
-        out = native.total(x, axes, keepdims)
+        out = linear.total(x, axes, keepdims)
         if out is not None:
             return out if initial is _ABSENT or _is_zero(initial) else out + initial
     total = apply_linear(
@@ -264,4 +265,3 @@ def reduce(function, x, axis, keepdims):
     for k in range(1, len(rows)):
         result = function(result, rows[k])
     return np.expand_dims(result, axis) if keepdims else result
-

@@ -83,7 +83,11 @@ def handle(ufunc, method, inputs, kwargs):
     """
     outs = kwargs.get("out") or ()
     series = any(isinstance(x, Traced) and not isinstance(x, (Dual, Var)) for x in inputs)
-    if not series and any(_is_numeric_array(x) for x in (*inputs, *outs)) and not any(_is_object_array(x) for x in (*inputs, *outs)):
+    if (
+        not series
+        and any(_is_numeric_array(x) for x in (*inputs, *outs))
+        and not any(_is_object_array(x) for x in (*inputs, *outs))
+    ):
         return protocol.ufunc(ufunc, method, inputs, kwargs)
     name = ufunc.__name__
     label = f"np.{name}" if method == "__call__" else f"np.{name}.{method}"

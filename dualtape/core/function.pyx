@@ -13,7 +13,7 @@ from dualtape.core.kernels cimport rows
 from dualtape.core.tape cimport Var, call_unary
 from dualtape.core.traced cimport apply, as_number, require_special
 
-from dualtape.core.array import _HOOKS
+from dualtape.core.hooks import HOOKS
 from dualtape.core.elementwise import map_elements
 from dualtape.errors import NoRuleError, user_line
 from dualtape.rules.table import RULES
@@ -70,7 +70,7 @@ cdef object call_many(Row row, tuple args):
     x[0] = x[1] = x[2] = 0.0
     for arg in args:
         if isinstance(arg, Array):
-            return _HOOKS["elementwise"](row.index, args)
+            return HOOKS["elementwise"](row.index, args)
     numbers = []
     for arg in args:
         if isinstance(arg, np.ndarray) and arg.ndim > 0:
@@ -107,7 +107,7 @@ cdef object call_one(object self, object x):
         return call_unary_dual((<Row>self).index, <Dual>x)
     if isinstance(x, Array):
         out = native_row((<Row>self).index, x, None, None, 1)
-        return _HOOKS["elementwise"]((<Row>self).index, (x,)) if out is None else out
+        return HOOKS["elementwise"]((<Row>self).index, (x,)) if out is None else out
     cdef double value
     if type(x) is float:
         require_special((<Row>self).index)

@@ -9,7 +9,7 @@ from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 
 from dualtape.rules.table import fingerprint
 
-__all__ = ["evaluate", "partials", "second"]
+__all__ = ["evaluate", "on_arrays", "partials", "second"]
 
 if DT_FINGERPRINT != fingerprint():
     raise ImportError(

@@ -5,62 +5,28 @@ import numpy as np
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport PyObject
-from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
-from libc.stdint cimport int64_t, uint32_t, uintptr_t
-from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
+from libc.stdint cimport int64_t, uint32_t
 
-from dualtape.core.kernels cimport DT_CONSTANT, dt_row, rows
-from dualtape.core.tape cimport (
-    Tape, Var, DT_A_CONSTANT, DT_B_CONSTANT, DT_ARRAY, DT_BLOCK_BITS, DT_BOXED, DT_CALL, DT_ELEMENT, DT_INPUT, DT_MASK, DT_STATE_CLOSED,
-    DT_STORE, dt_block, dt_store, dt_tape, dt_value_at,
-)
-from dualtape.core.array cimport Array, Call, Reference
-from dualtape.core.native cimport dt_ufunc, ufuncs
-from dualtape.core.pool cimport give_scratch, give_tape, take_scratch, take_tape
-from dualtape.core.dual cimport Dual
+from dualtape.core.adjoint cimport Reference
+from dualtape.core.kernels cimport dt_row, rows
 from dualtape.core.levels cimport enter, is_live, leave
-from dualtape.core.traced cimport Traced, as_number, has_complex_core, partial
+from dualtape.core.node cimport dt_shadows
+from dualtape.core.objects cimport reach_of, sweep_objects
+from dualtape.core.pool cimport give_scratch, give_tape, take_scratch, take_tape
+from dualtape.core.shadows cimport Shadows, reference_of, sweep_call
+from dualtape.core.tape cimport DT_BLOCK_BITS, DT_MASK, DT_STATE_CLOSED, Tape, Var, dt_block, dt_tape
+from dualtape.core.traced cimport Traced, as_number, has_complex_core
+from dualtape.core.values cimport level_of, plain_of
+from dualtape.core.view cimport View, shape_of
 
-from dualtape.core.array import (
-    _HOOKS, accumulate, adjoint_view, leaf_array, level_of, make_reference, plain_array, plain_of, reference_at,
-)
+from dualtape.core.adjoint import adjoint_view
+from dualtape.core.assign import leaf_array
 from dualtape.core.strict import is_strict
 from dualtape.errors import InputError, escaped, no_memory, not_scalar
 
-cdef extern from "array.h" nogil:
-    ctypedef struct dt_operand:
-        const double *value
-        const int64_t *vstep
-        const int64_t *bstep
-        int64_t at
-        uint32_t storage
-        uint32_t scalar
-    ctypedef struct dt_array_node:
-        int64_t n
-        const int64_t *shape
-        int kind
-        int row
-        int nd
-        int arity
-        int overwrites
-        dt_operand out
-        dt_operand x[3]
-    enum:
-        DT_NONE, DT_MATMUL, DT_SMALL
-    ctypedef struct dt_shadows:
-        double **bar
-        const int64_t *size
-        uint32_t count
-        const dt_ufunc *ufuncs
-        const dt_row *rows
-        int failed
-    void dt_shadows_end(dt_shadows *s)
-    double *dt_shadow_make(dt_shadows *s, uint32_t storage, int zero)
-
 cdef extern from "tape.h" nogil:
-    int64_t dt_sweep_arrays(const dt_tape *t, const dt_row *rows, double *bar, uint32_t start, uint32_t stop, int strict,
-                            dt_shadows *s)
+    int64_t dt_sweep_arrays(const dt_tape *t, const dt_row *rows, double *bar, uint32_t start, uint32_t stop,
+                            int strict, dt_shadows *s)
     void dt_sweep_reverse(const dt_tape *t, const dt_row *rows, double *bar, uint32_t start, uint32_t stop, int strict)
     void dt_sweep_tangent(const dt_tape *t, const dt_row *rows, double *dot, uint32_t start, uint32_t stop, int lanes,
                           int strict)
@@ -74,8 +40,6 @@ cdef uint32_t CHUNK = 1 << 19
 # Below this many nodes a sweep takes less time than giving the GIL away.
 cdef uint32_t SHORT = 1 << 13
 
-
-# --- native sweeps ---------------------------------------------------------------------------------------------------
 
 cdef dt_tape begin(Tape tape) noexcept:
     """What a sweep reads: the tape as it is now. Recording may go on in other threads, closing may not."""
@@ -148,257 +112,6 @@ cdef int sweep_second(Tape tape, double *bar, double *dot, double *bardot, uint3
     return 0
 
 
-# --- adjoints of arrays ----------------------------------------------------------------------------------------------
-
-cdef class Shadows:
-    """The adjoints of the arrays on a tape during a sweep, made when first touched.
-
-    Those of float64 lie in C memory, others are flat ndarrays. In sweeps over objects all are flat Arrays, into which
-    traced values of other levels may be written.
-    """
-    cdef Tape tape
-    cdef dt_shadows c
-    cdef dict flat  # those that are objects, by number
-    cdef bint traced
-
-    def __cinit__(self, Tape tape, bint traced):
-        self.tape = tape
-        self.flat = {}
-        self.traced = traced
-        self.c.count = tape.t.n_shadows
-        self.c.size = tape.t.shadow_size
-        self.c.ufuncs = ufuncs
-        self.c.rows = rows
-        self.c.bar = <double **>calloc(max(tape.t.n_shadows, 1), sizeof(double *))
-        if self.c.bar == NULL:
-            raise no_memory(tape.t.size, tape.held(), 8 * tape.t.n_shadows)
-
-    def __dealloc__(self):
-        if self.c.bar != NULL:
-            dt_shadows_end(&self.c)
-
-    cdef bint native(self, uint32_t id):
-        return not self.traced and self.c.size[id] >= 0
-
-    cdef object flat_of(self, uint32_t id, bint make):
-        """The flat adjoint of an array, to be used at once; None where it is zero and not to be made."""
-        cdef cnp.npy_intp n = self.c.size[id]
-        if self.native(id):
-            if self.c.bar[id] == NULL:
-                if not make:
-                    return None
-                if dt_shadow_make(&self.c, id, 1) == NULL:
-                    raise no_memory(self.tape.t.size, self.tape.held(), 8 * n)
-            return cnp.PyArray_SimpleNewFromData(1, &n, cnp.NPY_FLOAT64, self.c.bar[id])
-        flat = self.flat.get(id)
-        if flat is None and make:
-            if n < 0:
-                flat = np.zeros(-1 - n, dtype=self.tape.dtypes[id])
-            else:
-                flat = np.zeros(n)
-            if self.traced:
-                flat = plain_array(flat, True)
-            self.flat[id] = flat
-        return flat
-
-    cdef object taken(self, uint32_t id):
-        """The flat adjoint of an array, to be kept by the caller; it is zero from here on."""
-        cdef cnp.npy_intp n = self.c.size[id]
-        if not self.native(id):
-            return self.flat.pop(id, None)
-        if self.c.bar[id] == NULL:
-            return None
-        if n <= DT_SMALL:
-            out = cnp.PyArray_SimpleNewFromData(1, &n, cnp.NPY_FLOAT64, self.c.bar[id]).copy()
-        else:
-            out = cnp.PyArray_SimpleNewFromData(1, &n, cnp.NPY_FLOAT64, self.c.bar[id])
-            cnp.set_array_base(out, PyCapsule_New(self.c.bar[id], NULL, free_capsule))
-        self.c.bar[id] = NULL
-        return out
-
-    cdef int add(self, Reference r, object bar) except -1:
-        """Accumulate into the adjoint of a view."""
-        if bar is not None:
-            accumulate(self.flat_of(r.id, True), r, bar)
-        return 0
-
-
-cdef void free_capsule(object capsule) noexcept:
-    free(PyCapsule_GetPointer(capsule, NULL))
-
-
-cdef Reference reference_of(object x):
-    """The reference of an array, or the reference itself."""
-    return x if isinstance(x, Reference) else make_reference(x)
-
-
-cdef int pull_call(Call call, Shadows shadows, object bar, list contributions) except -1:
-    """The contributions of a node on arrays to its operands, appended to a list; none where its adjoint is zero."""
-    if call.out is not None:
-        if call.key is not None:
-            flat = shadows.flat_of(call.out.id, False)
-            if flat is None:
-                return 0
-            view = adjoint_view(flat, call.out)
-            bar = view[call.key[0]]
-            bar = bar.copy() if isinstance(bar, (np.ndarray, Array)) else bar
-            view[call.key[0]] = 0.0
-        else:
-            flat = shadows.taken(call.out.id)  # nothing touched the array before this node made it
-            if flat is None:
-                return 0
-            bar = adjoint_view(flat, call.out)
-    elif bar is None:
-        return 0
-    contributions.extend(call.pull(bar))
-    return 0
-
-
-cdef int sweep_call(Call call, Shadows shadows, double *bars, uint32_t i) except -1:
-    """A node on arrays whose adjoints are plain."""
-    cdef list contributions = []
-    bar = None
-    if call.out is None and bars[i] != 0.0:
-        bar = bars[i]
-    pull_call(call, shadows, bar, contributions)
-    for operand, contribution in zip(call.operands, contributions):
-        if operand is None or contribution is None:
-            continue
-        if type(operand) is Reference:
-            shadows.add(<Reference>operand, contribution)
-        else:
-            bars[<uint32_t>operand] += <double>float(contribution)
-    return 0
-
-
-cdef int sweep_call_over_objects(Tape tape, list bars, Shadows shadows, uint32_t place, object bar) except -1:
-    """A node on arrays with adjoints of any kind."""
-    cdef Call call = tape.records[place]
-    cdef list contributions = []
-    pull_call(call, shadows, bar, contributions)
-    for operand, contribution in zip(call.operands, contributions):
-        if operand is None or contribution is None:
-            continue
-        if type(operand) is Reference:
-            shadows.add(<Reference>operand, contribution)
-        else:
-            if isinstance(contribution, (np.ndarray, np.generic, Array)):
-                contribution = contribution[()] if isinstance(contribution, Array) else contribution.item()
-            index = <uint32_t>operand
-            bars[index] = contribution if bars[index] is None else bars[index] + contribution
-    return 0
-
-
-cdef object array_at(const double *value, const int64_t *step, tuple shape):
-    """The numbers of an operand of a node in C, as an ndarray."""
-    cdef cnp.npy_intp one = 1
-    flat = np.empty(shape)
-    cdef double *to = <double *>cnp.PyArray_DATA(flat)
-    cdef Py_ssize_t n = flat.size, i = 0
-    cdef int k
-    if step == NULL:
-        for i in range(n):
-            to[i] = value[i]
-        return flat
-    for index in np.ndindex(shape):
-        one = 0
-        for k in range(len(shape)):
-            one += <Py_ssize_t>index[k] * step[k]
-        to[i] = value[one]
-        i += 1
-    return flat
-
-
-cdef tuple steps_of(const int64_t *step, tuple shape):
-    """The steps of an operand; those of a contiguous array where there are none."""
-    cdef int k
-    if step != NULL:
-        return tuple([step[k] for k in range(len(shape))])
-    out = []
-    total = 1
-    for n in reversed(shape):
-        out.append(total)
-        total *= n
-    return tuple(reversed(out))
-
-
-cdef int sweep_array_over_objects(list bars, Shadows shadows, const dt_array_node *node, uint32_t index) except -1:
-    """A node in C with adjoints that are objects."""
-    cdef int k
-    cdef const dt_operand *x
-    cdef bint product = node.kind == DT_MATMUL
-    shape = tuple([node.shape[k] for k in range(3 if product else node.nd)])
-    shapes = ((shape[0], shape[2]), (shape[0], shape[1]), (shape[1], shape[2])) if product else (shape,) * 4
-    if node.out.storage == DT_NONE:
-        bar = bars[index]
-        if bar is None:
-            return 0
-        bars[index] = None
-        bar = _HOOKS["spread"](_HOOKS["array"](bar), shapes[0])
-    else:
-        flat = shadows.flat_of(node.out.storage, False)
-        if flat is None:
-            return 0
-        view = adjoint_view(flat, reference_at(node.out.storage, node.out.at, shapes[0],
-                                               steps_of(node.out.bstep, shapes[0])))
-        if node.overwrites:
-            bar = view.copy()
-            view[...] = 0.0
-        else:
-            bar = view
-            shadows.taken(node.out.storage)
-    primals = []
-    for k in range(node.arity):
-        x = &node.x[k]
-        primals.append(None if x.value == NULL else array_at(x.value, x.vstep, shapes[k + 1]))
-    out = None if node.out.value == NULL else array_at(node.out.value, node.out.vstep, shape)
-    for k in range(node.arity):
-        x = &node.x[k]
-        if x.storage == DT_NONE and x.scalar == DT_NONE:
-            continue
-        if product:
-            part = _HOOKS["pull_matmul"](k, bar, primals[1 - k])
-        else:
-            part = _HOOKS["pull_row"](node.row, k, bar, primals, out)
-        if x.storage != DT_NONE:
-            shadows.add(reference_at(x.storage, x.at, shapes[k + 1], steps_of(x.bstep, shapes[k + 1])), part)
-        else:
-            part = part.sum()
-            bars[x.scalar] = part if bars[x.scalar] is None else bars[x.scalar] + part
-    return 0
-
-
-cdef int sweep_element_over_objects(Tape tape, list bars, Shadows shadows, uint32_t op, uint32_t a, uint32_t b,
-                                    double bits, object bar) except -1:
-    """The reading or writing of an element, with adjoints that are objects."""
-    cdef dt_store where
-    if op == DT_ELEMENT:
-        if bar is not None:
-            flat = shadows.flat_of(a, True)
-            flat[b] = flat[b] + bar
-        return 0
-    memcpy(&where, &bits, sizeof(where))
-    flat = shadows.flat_of(where.storage, False)
-    if flat is None:
-        return 0
-    if a != DT_NONE:
-        part = flat[where.place]
-        part = part.item() if isinstance(part, np.generic) else part
-        bars[a] = part if bars[a] is None else bars[a] + part
-    flat[where.place] = 0.0
-    return 0
-
-
-cdef uint32_t reach_of(Tape tape, list outputs):
-    """Up to which node outputs reach: an array may have been written to by any."""
-    cdef uint32_t size = 0
-    for out in outputs:
-        if not isinstance(out, Var):
-            return tape.t.size
-        size = max(size, (<Var>out).index + 1)
-    return size
-
-
 cdef int sweep_with_arrays(Tape tape, double *bar, uint32_t size, Shadows shadows) except -1:
     """The native sweep, with nodes on arrays between: those in C, and those that Python does."""
     cdef uint32_t i = size, stop
@@ -425,128 +138,6 @@ cdef int sweep_with_arrays(Tape tape, double *bar, uint32_t size, Shadows shadow
     return 0
 
 
-# --- sweeps over objects ---------------------------------------------------------------------------------------------
-
-cdef object conjugate(object x):
-    return x.conjugate() if has_complex_core(x) else x
-
-
-cdef int add_to(list bars, long index, object primal, object bar) except -1:
-    """Accumulate an adjoint. That of a real number is real: f of a real x sees only the real part."""
-    if bar is None:
-        return 0
-    if has_complex_core(bar) and not has_complex_core(primal):
-        bar = bar.real
-    bars[index] = bar if bars[index] is None else bars[index] + bar
-    return 0
-
-
-cdef bint is_plain_zero(object x) except -1:
-    """A zero that no level's perturbation hides behind."""
-    if isinstance(x, Dual):
-        return is_plain_zero(x.value) and all([is_plain_zero(t) for t in x.partials])
-    return (type(x) is float or type(x) is int or type(x) is complex) and x == 0
-
-
-cdef object times(object bar, object slope):
-    """A product of the chain rule; None where a factor is exactly zero, unless IEEE is asked for."""
-    if (is_plain_zero(bar) or is_plain_zero(slope)) and not is_strict():
-        return None
-    return bar * slope
-
-
-cdef int sweep_native_node(Tape tape, list bars, uint32_t i, uint32_t op, uint32_t a, uint32_t b, object bar) except -1:
-    """One node whose operands are floats, with an adjoint of any kind."""
-    cdef const dt_row *row = &rows[op >> 2]
-    cdef uint32_t index[3]
-    cdef bint active[3]
-    cdef int k
-    cdef double x
-    if row.flags & DT_CONSTANT:
-        return 0
-    index[0] = a
-    index[1] = b
-    active[0] = not op & DT_A_CONSTANT
-    active[1] = not op & DT_B_CONSTANT
-    active[2] = True
-    if row.arity == 3:
-        index[2] = tape.t.blocks[(i - 1) >> DT_BLOCK_BITS].a[(i - 1) & DT_MASK]
-    primals = []
-    for k in range(row.arity):
-        x = dt_value_at(&tape.t, index[k]) if active[k] else tape.t.constants[index[k]]
-        primals.append(x)
-    args = tuple(primals)
-    out = dt_value_at(&tape.t, i)
-    for k in range(row.arity):
-        if active[k]:
-            add_to(bars, index[k], args[k], times(bar, partial(op >> 2, k, args, out)))
-    return 0
-
-
-cdef int sweep_boxed_node(Tape tape, list bars, uint32_t place, object bar) except -1:
-    """One node of objects: a row of the table, or a function of its own that pulls the adjoint back."""
-    cdef int k, row
-    entry = tape.records[place]
-    row = entry[0]
-    indices = entry[1]
-    primals = entry[2]
-    if row < 0:
-        contributions = entry[3](bar)
-        for k in range(len(indices)):
-            if indices[k] >= 0:
-                add_to(bars, indices[k], primals[k], contributions[k])
-        return 0
-    for k in range(len(indices)):
-        if indices[k] >= 0:
-            add_to(bars, indices[k], primals[k], times(bar, conjugate(partial(row, k, primals, entry[3]))))
-    return 0
-
-
-cdef list sweep_objects(Tape tape, list outputs, list cotangents, Shadows shadows):
-    """All adjoints as Python objects, None for zero."""
-    cdef uint32_t i, op, size = reach_of(tape, outputs)
-    cdef dt_block *block
-    cdef bint strict = is_strict()
-    cdef list bars = [None] * size
-    for out, cotangent in zip(outputs, cotangents):
-        if isinstance(out, Var):
-            add_to(bars, (<Var>out).index, out.value, cotangent)
-        else:
-            shadows.add(reference_of(out), cotangent)
-    begin(tape)
-    try:
-        i = size
-        while i > 0:
-            i -= 1
-            if i & 0xFFF == 0:
-                PyErr_CheckSignals()
-            bar = bars[i]
-            block = tape.t.blocks[i >> DT_BLOCK_BITS]
-            op = block.op[i & DT_MASK]
-            if op == DT_ARRAY:
-                sweep_array_over_objects(bars, shadows, <const dt_array_node *>(
-                    <uintptr_t>block.a[i & DT_MASK] | <uintptr_t>block.b[i & DT_MASK] << 32), i)
-                continue
-            if op == DT_ELEMENT or op == DT_STORE:
-                sweep_element_over_objects(tape, bars, shadows, op, block.a[i & DT_MASK], block.b[i & DT_MASK],
-                                           block.value[i & DT_MASK], bar)
-                continue
-            if op == DT_CALL:
-                sweep_call_over_objects(tape, bars, shadows, block.a[i & DT_MASK], bar)
-                continue
-            if bar is None or (is_plain_zero(bar) and not strict):
-                continue
-            if op == DT_BOXED:
-                sweep_boxed_node(tape, bars, block.a[i & DT_MASK], bar)
-            elif op < DT_INPUT:
-                sweep_native_node(tape, bars, i, op, block.a[i & DT_MASK], block.b[i & DT_MASK], bar)
-    finally:
-        end(tape)
-    return bars
-
-
-# --- what operators call ---------------------------------------------------------------------------------------------
-
 def adjoints(Tape tape, list outputs, list cotangents, list inputs):
     """Adjoints of variables of a tape.
 
@@ -565,7 +156,7 @@ def adjoints(Tape tape, list outputs, list cotangents, list inputs):
     list
         Floats and ndarrays, or values of outer differentiations; zero where nothing depends on the variable.
     """
-    cdef uint32_t size = 0, i
+    cdef uint32_t size = 0
     cdef double *bar
     cdef bint native = not tape.boxed
     cdef Shadows shadows
@@ -607,19 +198,19 @@ cdef object input_adjoint(Shadows shadows, object x, object bar):
     if flat is None:
         n = shadows.c.size[(<Reference>x).id]
         dtype = shadows.tape.dtypes[(<Reference>x).id] if n < 0 else np.float64
-        return np.zeros((<Reference>x).shape_source.shape, dtype=dtype)
+        return np.zeros(shape_of((<Reference>x).shape_source), dtype=dtype)
     view = adjoint_view(flat, x)
-    if isinstance(view, Array):
+    if isinstance(view, View):
         return plain_of(view).copy() if level_of(view) == 0 else view
     return view if cnp.PyArray_IS_C_CONTIGUOUS(view) or cnp.PyArray_IS_F_CONTIGUOUS(view) else view.copy()
 
 
 cdef object own_output(Tape tape, object out):
     """What a function returned, as a Var of this tape or as a number that is constant to it."""
-    if isinstance(out, Array):
-        if (<Array>out).store.level > tape.level and level_of(out) > tape.level:
+    if isinstance(out, View):
+        if (<View>out).store.level > tape.level and level_of(out) > tape.level:
             raise escaped()
-        if (<Array>out).store.level == 0:
+        if (<View>out).store.level == 0:
             return plain_of(out).copy()
         return out
     if isinstance(out, np.ndarray) and out.dtype != object:
@@ -716,8 +307,8 @@ cdef class Recording:
 
     def owns(self, x):
         """Whether `x` is a Var or a VarArray of this recording."""
-        if isinstance(x, Array):
-            return (<Array>x).store.tape is self.tape
+        if isinstance(x, View):
+            return (<View>x).store.tape is self.tape
         return isinstance(x, Var) and (<Var>x).owner == <PyObject *>self.tape
 
     def adjoints(self, outputs, cotangents, inputs):
@@ -844,10 +435,10 @@ def value_and_gradient_of_float(f, double x):
             if out is None or has_complex_core(out):
                 raise not_scalar(kind)
             if not isinstance(out, Var) or (<Var>out).owner != <PyObject *>tape:
-                if isinstance(out, (np.ndarray, Array)) and out.ndim == 0:
-                    if isinstance(out, Array) and (<Array>out).store.tape is tape:
+                if isinstance(out, (np.ndarray, View)) and out.ndim == 0:
+                    if isinstance(out, View) and (<View>out).store.tape is tape:
                         return out.value[()], adjoints(tape, [out], [np.ones((), out.dtype)], [0])[0]
-                elif isinstance(out, (np.ndarray, Array)):
+                elif isinstance(out, (np.ndarray, View)):
                     raise not_scalar(kind)
                 return out, 0.0
             return out.value, adjoints(tape, [out], [1.0], [0])[0]

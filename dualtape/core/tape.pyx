@@ -20,53 +20,12 @@ from dualtape.core.traced cimport (
     Traced, apply, as_number, binary, compare, compare_doubles, innermost, power, require_special,
 )
 
-from dualtape.core.traced import conjugate_of, imaginary_part, real_part, unhashable
+from dualtape.core.traced import (
+    conjugate_of, imaginary_part, pull_conjugate, pull_imaginary, pull_real, real_part, unhashable,
+)
 from dualtape.errors import InputError, escaped, no_memory, tape_full
 
-cdef extern from *:
-    """
-    /* Vars are born and die once for each operation of the program: they are kept for reuse, type and all, so that
-     * a new one costs a few stores. The GIL guards the list. */
-    enum { DT_KEPT_VARS = 512 };
-    static PyObject *dt_kept_vars[DT_KEPT_VARS];
-    static int dt_n_kept_vars = 0;
-
-    /* A Var as C sees it; the module checks at import that this is how Cython lays it out. */
-    typedef struct {
-        PyObject_HEAD
-        unsigned long long level;
-        PyObject *owner;
-        double primal;
-        uint32_t index;
-    } dt_var;
-
-    static inline void *dt_new_var(PyTypeObject *type, PyObject *tape, unsigned long long level, uint32_t index,
-                                   double primal) {
-        PyObject *o;
-        if (dt_n_kept_vars > 0) {
-            o = dt_kept_vars[--dt_n_kept_vars];
-            Py_SET_REFCNT(o, 1);
-        } else {
-            o = (PyObject *)PyObject_Malloc(sizeof(dt_var));
-            if (!o) return PyErr_NoMemory();
-            PyObject_Init(o, type);
-        }
-        dt_var *x = (dt_var *)o;
-        x->level = level;
-        Py_INCREF(tape);
-        x->owner = tape;
-        x->primal = primal;
-        x->index = index;
-        return o;
-    }
-
-    static inline void dt_give_var(PyObject *o) {
-        if (dt_n_kept_vars < DT_KEPT_VARS)
-            dt_kept_vars[dt_n_kept_vars++] = o;
-        else
-            PyObject_Free(o);
-    }
-    """
+cdef extern from "var.h":
     Var dt_new_var(PyTypeObject *type, PyObject *tape, unsigned long long level, uint32_t index, double primal)
     size_t dt_sizeof_var "sizeof(dt_var)"
     void dt_give_var(PyObject *o) noexcept
@@ -263,12 +222,10 @@ cdef class Tape:
         return self.box(DT_INPUT, 0, number)
 
     cdef void settle(self) noexcept:
-        """The last sweep has ended."""
-        dt_tape_settle(&self.t)
+        dt_tape_settle(&self.t)  # the last sweep has ended
 
     cdef size_t held(self) noexcept:
-        """Bytes that the tape holds, whole blocks counted."""
-        return dt_tape_held(&self.t)
+        return dt_tape_held(&self.t)  # whole blocks counted
 
     cdef void forget(self) noexcept:
         """Let go of all objects."""
@@ -303,20 +260,9 @@ cdef class Tape:
         return out
 
     def append(self, entry, value):
-        """Record a boxed node: what the sweep needs of it, and its primal.
-
-        Parameters
-        ----------
-        entry : tuple
-            ``(row, indices, primals, value)`` for a row of the table, an index being -1 for a constant; or
-            ``(-1, indices, primals, pull)`` with ``pull(bar)`` giving the contributions to each operand.
-        value : object
-            The primal.
-
-        Returns
-        -------
-        Var
-        """
+        """Record a boxed node, of a primal: a Var. What the sweep needs is ``(row, indices, primals, value)`` for a
+        row of the table, an index being -1 for a constant; or ``(-1, indices, primals, pull)`` with ``pull(bar)``
+        giving the contributions to each operand."""
         if self.t.state != DT_STATE_OPEN:
             raise escaped()
         if self.records is None:
@@ -365,19 +311,8 @@ cdef class Tape:
         return p
 
     def call(self, entry, value):
-        """Record a node on arrays that the sweep does in Python.
-
-        Parameters
-        ----------
-        entry : Call
-            What the sweep needs.
-        value : number or None
-            The primal where the result is a scalar.
-
-        Returns
-        -------
-        Var or None
-        """
+        """Record a node on arrays that the sweep does in Python, a Call. `value` is its primal where the result is a
+        scalar, which is given back as a Var, else None."""
         if self.t.state != DT_STATE_OPEN:
             raise escaped()
         if self.records is None:
@@ -392,20 +327,8 @@ cdef class Tape:
         return self.box(DT_CALL, len(self.records) - 1, value)
 
     def gradient(self, output, inputs):
-        """The gradient of a recorded result.
-
-        Parameters
-        ----------
-        output : Var or number
-            The result, on this tape; a plain number depends on nothing.
-        inputs : sequence of Var
-            The variables, on this tape.
-
-        Returns
-        -------
-        list
-            The derivative of `output` with respect to each of `inputs`.
-        """
+        """The gradient of a recorded result: a list of its derivatives with respect to `inputs`, Vars of this tape. The
+        output is a Var of this tape, or a plain number, which depends on nothing."""
         from dualtape.core.sweep import adjoints  # above this module
 
         if not isinstance(output, Traced) and as_number(output) is not None:
@@ -450,13 +373,7 @@ cdef uint32_t new_native_shadow(Tape tape, Py_ssize_t size) except? 0xFFFFFFFF:
 
 
 def live():
-    """What is alive, for tests of leaks.
-
-    Returns
-    -------
-    tapes, nodes : int
-        Tapes that are open or frozen, and the operations recorded on them.
-    """
+    """What is alive, for tests of leaks: tapes that are open or frozen, and the operations recorded on them."""
     return dt_live.open_tapes, dt_open_nodes()
 
 
@@ -602,18 +519,6 @@ cdef class Var(Traced):
                 return record_boxed(<Tape>self.owner, row, args)
             operands.append(operand)
         return record_native(self.owner, row, operands)
-
-
-def pull_real(bar):
-    return (bar,)
-
-
-def pull_imaginary(bar):
-    return (bar * 1j,)
-
-
-def pull_conjugate(bar):
-    return (bar.conjugate(),)
 
 
 cdef object record_native(PyObject *tape, int row, list operands):

@@ -258,6 +258,18 @@ def conjugate_of(x):
     return x.conjugate()
 
 
+def pull_real(bar):
+    return (bar,)
+
+
+def pull_imaginary(bar):
+    return (bar * 1j,)
+
+
+def pull_conjugate(bar):
+    return (bar.conjugate(),)
+
+
 cdef bint has_complex_core(object x):
     """Whether a number, below all levels, is complex by its type."""
     x = innermost(x)

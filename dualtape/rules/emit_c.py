@@ -87,7 +87,7 @@ def header(rules=RULES):
         '#include "special.h"\n',
         f"enum {{\n    {names},\n    DT_ROWS\n}};\n",
         f"#define DT_FINGERPRINT {fingerprint(rules)}u\n",
-        "/* DT_READS_X ... DT_READS_OUT: which of its operands, and whether its result, the derivatives of a row read. */\n"
+        "/* DT_READS_X ... DT_READS_OUT: what the derivatives of a row read, operands and result. */\n"
         "enum { DT_CONSTANT = 1, DT_NEEDS_SCIPY = 2, DT_READS_X = 4, DT_READS_Y = 8, DT_READS_Z = 16, "
         "DT_READS_OUT = 32 };\n",
         _TYPES,

@@ -147,16 +147,16 @@ def check(f, x, reference=None, second=True, rtol=1e-11):
 # --- programs -------------------------------------------------------------------------------------------------------
 
 
-def stand_in(dtype):
-    """What dt is for plain arrays: the creating functions alone."""
+def stand_in(dtype, module=np):
+    """What dt is for arrays of a dtype: the creating functions alone."""
     return types.SimpleNamespace(
-        zeros=lambda shape: np.zeros(shape, dtype),
-        ones=lambda shape: np.ones(shape, dtype),
-        array=lambda entries: np.array(entries, dtype),
+        zeros=lambda shape: module.zeros(shape, dtype),
+        ones=lambda shape: module.ones(shape, dtype),
+        array=lambda entries: module.array(entries, dtype),
     )
 
 
-PLAIN, COMPLEX = stand_in(float), stand_in(complex)
+PLAIN, COMPLEX, TRACED_COMPLEX = stand_in(float), stand_in(complex), stand_in(complex, dt)
 
 
 def check_case(case, x, **options):
@@ -235,18 +235,21 @@ class State:
     def is_open(self, name):
         return id(root(self.scope[name])) in self.open
 
+    def may_change(self, name):
+        return self.is_open(name) and self.scope[name].flags.writeable  # np.add.at does not look
+
     def execute(self, step):
         """Execute one more step; False where it does not belong into a program."""
         reads = [name for name in set(NAME.findall(step.text)) if name != step.out]
-        if any(name not in self.scope for name in reads) or (step.target and not self.is_open(step.target)):
+        if any(name not in self.scope for name in reads) or (step.target and not self.may_change(step.target)):
             return False
         tainted = any(map(self.is_traced, reads))
-        if step.decision and not decided(eval(step.decision, {**self.scope, **DISTANCE})):
-            return False
         try:
             with np.errstate(all="raise", under="ignore"), warnings.catch_warnings(action="error"):
+                if step.decision and not decided(eval(step.decision, {**self.scope, **DISTANCE})):
+                    return False
                 exec(step.text, self.scope)
-        except (ValueError, IndexError, FloatingPointError, RuntimeWarning, np.linalg.LinAlgError):
+        except (ValueError, IndexError, ArithmeticError, RuntimeWarning, np.linalg.LinAlgError):
             return False
         if step.target and tainted:
             self.traced.add(id(root(self.scope[step.target])))

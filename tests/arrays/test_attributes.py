@@ -69,8 +69,8 @@ def test_plain_attributes(name):
 METHODS = {
     "T": lambda x: x.T,
     "mT": lambda x: x.mT,
-    "real": lambda x: x.real,
-    "imag": lambda x: x.imag if x.dtype == float else x[0] * 0.0,
+    "real": lambda x: x.real if x.dtype == float else x,
+    "imag": lambda x: x.imag if x.dtype == float else x * 0.0,
     "flat": lambda x: x.flat[3] * x.flat[1],
     "flat slice": lambda x: x.flat[1:4] * 2.0,
     "flat iteration": lambda x: sum(e * e for e in x.flat),
@@ -105,8 +105,11 @@ METHODS = {
     "trace offset": lambda x: x.trace(offset=1) * x.trace(),
     "repeat": lambda x: x.repeat(2, axis=0),
     "take": lambda x: x.take([0, 2, 2], axis=1),
-    "view": lambda x: x.view(),
-    "var and std": lambda x: x.var() + x.std(axis=0),
+    "var and std": lambda x: (
+        x.var() + x.std(axis=0)
+        if x.dtype == float
+        else np.mean((x - np.mean(x)) ** 2) + np.sqrt(np.mean((x - np.mean(x, axis=0)) ** 2, axis=0))
+    ),
     "conj": lambda x: x.conj() * x.conjugate() if x.dtype == float else x * x,
     "round": lambda x: x.round() * 0.0 + x if x.dtype == float else x,
     "tolist": lambda x: sum(a * b for a, b in zip(*x.tolist(), strict=True)),
@@ -136,7 +139,6 @@ CHANGES = {
     "sum out": lambda y, x: x.sum(axis=0, out=y[0]),
     "cumsum out": lambda y, x: x.cumsum(axis=0, out=y),
     "clip out": lambda y, x: x.clip(-0.5, 0.5, out=y),
-    "put": lambda y, x: y.put([0, 3], x[0, :2]),
 }
 
 

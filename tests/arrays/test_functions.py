@@ -1,5 +1,8 @@
 """The first set of array functions, in every mode, for every kind of shape, memory layout and dtype."""
 
+import contextlib
+import operator
+
 import numpy as np
 import pytest
 
@@ -58,6 +61,8 @@ HOLOMORPHIC = {
     "einsum diagonal of a product": ((3, 3), lambda x: np.einsum("ii,ij->j", x, x)),
     "einsum three operands": ((2, 3), lambda x: np.einsum("ij,kj,k->i", x, x, x[:, 0])),
     "einsum Ellipsis": ((2, 2, 3), lambda x: np.einsum("...ij,...kj->...ik", x, x[0])),
+    "einsum that broadcasts": ((2, 3), lambda x: np.einsum("ij,ij->j", x, x[:1])),
+    "einsum that broadcasts a sum": ((1, 4), lambda x: np.einsum("ij,kj", x, np.ones((2, 1)) * x[0, 0])),
     "einsum outer": ((3,), lambda x: np.einsum("i,j->ij", x, C3)),
     "einsum optimize": ((2, 3), lambda x: np.einsum("ij,kj,k->i", x, C23, x[:, 1], optimize=True)),
     "einsum sublists": ((2, 3), lambda x: np.einsum(x, [0, 1], x, [2, 1], [0, 2])),
@@ -242,6 +247,16 @@ def test_empty_arrays(name):
     check(f, np.zeros(shape), reference=lambda x: f(x.real))
 
 
+def test_a_sum_over_nothing_accepts_traced_values():
+    def f(x):
+        total = np.sum(x[:0] * 2.0, keepdims=True)
+        total[0] = x[0] ** 2
+        return total[0]
+
+    close(dt.gradient(f, np.array([3.0, 1.0])), np.array([6.0, 0.0]), 1e-15)
+    close(dt.jacobian(f, np.array([3.0, 1.0]), mode="forward"), np.array([6.0, 0.0]), 1e-15)
+
+
 SCALARS = {
     "sum": lambda x: np.sum(x),
     "mean": lambda x: np.mean(x),
@@ -269,6 +284,98 @@ def test_0_d_arrays(name, inside):
         check(lambda x: f(x[1, ...]), np.array([0.3, 0.7]))
     else:
         check(f, np.array(0.7))
+
+
+# Functions of elements of an array, which are scalars.
+ELEMENTS = {
+    "broadcasting": lambda x: C3 * x[0] + x[1] / (x + 3.0) + x[2] ** 2 * C23[:, :1],
+    "power of plain": lambda x: (2.0 + C3) ** x[1] + (x[0] + 3.0) ** C3,
+    "zeros_like": lambda x: np.zeros_like(x[0]) + x[0],
+    "full_like": lambda x: np.full_like(x, x[0]) * x,
+    "full_like of an element": lambda x: np.full_like(x[0], x[1]) * x[0],
+    "repeat": lambda x: np.repeat(x[0], 3),
+    "tile": lambda x: np.tile(x[0] * x[1], (2, 3)),
+    "broadcast_to": lambda x: np.broadcast_to(x[0], (2, 3)) * x,
+    "reshape": lambda x: np.reshape(x[0] * x[1], (1, 1)),
+    "ravel": lambda x: np.ravel(x[0] * x[1]),
+    "stack": lambda x: np.stack([x[0], x[1] * x[2]]),
+    "concatenate": lambda x: np.concatenate([x[:1], [x[1]], x]),
+    "where": lambda x: np.where(MASK, x[0], x[1]) * np.where(x > 0, x[2], 0.5),
+    "outer": lambda x: np.outer(x[0], x) * np.outer(x, x[1]),
+    "dot": lambda x: np.dot(x[0], x) + np.dot(C3, x[1]) + np.dot(x[0], x[1]),
+    "einsum": lambda x: np.einsum("i,->i", x, x[0]),
+    "reductions": lambda x: np.sum(x[0]) * np.mean(x[1]) + np.max(x[2]) * np.prod(x[0]),
+    "cumsum": lambda x: np.cumsum(x[0] * x[1]),
+    "clip": lambda x: np.clip(x[0], -0.1, 0.1) * np.clip(x, x[1], 0.9),
+    "maximum": lambda x: np.maximum(x[0], C3) * np.minimum(C3, x[1]) + np.maximum(0.1, x[2]),
+    "outer of a ufunc": lambda x: np.add.outer(x[0], x) * np.multiply.outer(x, x[1]),
+    "reduce": lambda x: np.add.reduce(x[0] * x),
+    "solve": lambda x: np.linalg.solve(3 * I3 + x[0] * np.ones((3, 3)), x[1] * C3),
+    "out": lambda x: np.multiply(x[0], x[1], out=x * 1.0) + np.sin(x[0], out=x[::-1]),
+}
+
+
+@pytest.mark.parametrize("name", ELEMENTS)
+def test_elements_as_operands(name):
+    check(ELEMENTS[name], np.array([0.3, -0.4, 0.8]))
+
+
+def test_sizes_of_elements():
+    seen = []
+    f = lambda x: seen.append((np.shape(x[0]), np.ndim(x[0]), np.size(x[0]))) or x[0]
+    dt.gradient(f, C3)
+    dt.pushforward(f, C3, C3)
+    assert seen == [((), 0, 1)] * 2
+
+
+# --- plain operands of other kinds ----------------------------------------------------------------------------------
+
+N = np.array([1.0, 3.0, 5.0])
+OPERANDS = {
+    "big-endian": N.astype(">f8"),
+    "unaligned": np.frombuffer(b"-" + N.tobytes(), offset=1),
+    "a field": np.array([(1.0, 7), (3.0, 7), (5.0, 7)], dtype=[("n", "f8"), ("other", "i1")])["n"],
+    "reversed": N[::-1].copy()[::-1],
+    "float32": N.astype(np.float32),
+    "float16": N.astype(np.float16),
+    "longdouble": N.astype(np.longdouble),
+    "big-endian integers": N.astype(">i4"),
+    "bytes": N.astype(np.uint8),
+    "objects": N.astype(object),
+    "a list": [1.0, 3.0, 5.0],
+    "a tuple of integers": (1, 3, 5),
+}
+WITH_OPERAND = {
+    "add": lambda x, n: np.add(x, n) * x,
+    "multiply": lambda x, n: x * n + n * x * x,
+    "divide": lambda x, n: x / n + np.divide(n, x),
+    "power": lambda x, n: x**n,
+    "scalar": lambda x, n: np.multiply(x[0], np.asarray(n)) + np.asarray(n) * x[1],
+    "maximum": lambda x, n: np.maximum(x, np.add(n, 0.1)),
+    "where": lambda x, n: np.where(x > 1.0, x, n),
+    "dot": lambda x, n: np.dot(x, n) + np.dot(n, x),
+    "matmul": lambda x, n: x @ n,
+    "einsum": lambda x, n: np.einsum("i,i->i", x, n),
+    "concatenate": lambda x, n: np.concatenate([x, n]) ** 2,
+    "assignment": lambda x, n: operator.setitem(x[1:], slice(None), n[1:]) or x * x,
+    "element": lambda x, n: operator.setitem(x, 0, n[2]) or x * x * n[1],
+    "in place": lambda x, n: operator.imul(operator.iadd(x, n), 2.0) ** 2,
+    "at": lambda x, n: np.add.at(x, [0, 1, 1], n) or x * x,
+    "out": lambda x, n: np.multiply(x, n, out=x * 1.0),
+}
+
+
+@pytest.mark.parametrize("kind", OPERANDS)
+@pytest.mark.parametrize("name", WITH_OPERAND)
+def test_plain_operands_of_other_kinds(name, kind):
+    f, n, x = WITH_OPERAND[name], OPERANDS[kind], np.array([0.5, 2.2, 3.1])
+    bars = weights(np.shape(f(x.copy(), N)), 1)
+    expected = step_gradient(lambda z: np.sum(bars * f(z, N)), x)
+    total = lambda x: np.sum(bars * f(x, n))
+    refused = (dt.DualtapeError, np._core._exceptions.UFuncTypeError) if kind == "objects" else ()
+    with contextlib.suppress(*refused):
+        for found in (dt.gradient(total, x), dt.jacobian(total, x, mode="forward")):
+            close(found.astype(float), expected, 1e-14)
 
 
 # --- ties, zeros, and branches not taken ----------------------------------------------------------------------------

@@ -41,7 +41,7 @@ functions = st.sampled_from(
         lambda x: np.linalg.norm(x * x + 0.1, axis=-1),
     ]
 )
-many = settings(max_examples=60, deadline=None)
+many = settings(max_examples=40, deadline=None)
 
 
 @many

@@ -46,7 +46,7 @@ def slopes(a, b, c, h=1e-30):
 
 # Each way to pass three arrays: how they are packed, and how they are found again.
 STRUCTURES = {
-    "tuple": (lambda a, b, c: (a, b, c), lambda s: (s[0], s[1], s[2])),
+    "tuples in a list": (lambda a, b, c: [(a, (b,)), c], lambda s: (s[0][0], s[0][1][0], s[1])),
     "list": (lambda a, b, c: [a, [b, c]], lambda s: (s[0], s[1][0], s[1][1])),
     "dict": (lambda a, b, c: {"c": c, "a": a, "b": b}, lambda s: (s["a"], s["b"], s["c"])),
     "nested dict": (
@@ -156,6 +156,26 @@ def test_integers_are_promoted(dtype):
     slope = dt.gradient(lambda x: seen.append(x.dtype) or np.sum(x * x / 2), x)
     assert slope.dtype == np.float64 and seen == [np.float64]
     close(slope, np.array([1.0, 2.0, 3.0]), 1e-15)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["float16", "float32", "float64", "longdouble", "complex64", "complex128", ">f4", ">f8", ">c16"]
+)
+def test_inputs_of_other_kinds(dtype):
+    x = np.array([0.5, 2.0, 3.0]).astype(dtype)
+    f = lambda x: np.sum(x * x).real + (x[0] * x[1]).real
+    expected = np.array([1.0 + 2.0, 4.0 + 0.5, 6.0])
+    slope = dt.gradient(f, x)
+    assert slope.dtype in (x.dtype, x.dtype.newbyteorder("="))
+    close(slope.astype(complex).real, expected, 1e-3)
+    close(float(dt.pushforward(f, x, np.ones_like(x))[1]), 13.5, 1e-3)
+
+
+def test_unaligned_inputs():
+    x = np.frombuffer(b"-" + np.array([0.5, 2.0]).tobytes(), offset=1)
+    close(dt.gradient(lambda x: np.sum(x**3), x), np.array([0.75, 12.0]), 1e-15)
+    record = np.array([(0.5, 1), (2.0, 2)], dtype=[("a", "f8"), ("b", "i1")])
+    close(dt.gradient(lambda x: np.sum(x**3), record["a"]), np.array([0.75, 12.0]), 1e-15)
 
 
 def test_booleans_are_refused_anywhere_in_a_structure():

@@ -20,58 +20,6 @@
 #define DT_CLONES
 #endif
 
-/* --- shadows --------------------------------------------------------------------------------------------------- */
-
-enum { ARENA_DOUBLES = 1 << 13 };
-
-double *dt_shadow_make(dt_shadows *s, uint32_t storage, int zero) {
-    const int64_t n = s->size[storage];
-    double *bar;
-    if (n <= DT_SMALL) {
-        const size_t wanted = n > 0 ? (size_t)n : 1;
-        if (s->used + wanted > s->room) {
-            void **arena = malloc(sizeof(void *) * 8 + ARENA_DOUBLES * sizeof(double));
-            if (!arena) {
-                s->failed = 1;
-                return NULL;
-            }
-            *arena = s->arenas;
-            s->arenas = arena;
-            s->arena = (double *)(arena + 8);
-            s->used = 0;
-            s->room = ARENA_DOUBLES;
-        }
-        bar = s->arena + s->used;
-        s->used += wanted;
-    } else {
-        bar = malloc((size_t)n * sizeof(double));
-        if (!bar) {
-            s->failed = 1;
-            return NULL;
-        }
-    }
-    if (zero) memset(bar, 0, (size_t)n * sizeof(double));
-    s->bar[storage] = bar;
-    return bar;
-}
-
-void dt_shadow_drop(dt_shadows *s, uint32_t storage) {
-    if (s->size[storage] > DT_SMALL) free(s->bar[storage]);
-    s->bar[storage] = NULL;
-}
-
-void dt_shadows_end(dt_shadows *s) {
-    for (uint32_t i = 0; i < s->count; i++)
-        if (s->bar[i] && s->size[i] > DT_SMALL) free(s->bar[i]);
-    while (s->arenas) {
-        void **arena = s->arenas;
-        s->arenas = *arena;
-        free(arena);
-    }
-    free(s->bar);
-    s->bar = NULL;
-}
-
 /* --- runs: one axis -------------------------------------------------------------------------------------------- */
 
 /* Points that slopes are computed at in one go: they stay in the first cache. */

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "dualtape_rules.h"
 
@@ -64,9 +66,55 @@ typedef struct {
 
 enum { DT_SMALL = 32 };
 
-void dt_shadows_end(dt_shadows *s);
-double *dt_shadow_make(dt_shadows *s, uint32_t storage, int zero);
-void dt_shadow_drop(dt_shadows *s, uint32_t storage);
+enum { DT_ARENA_DOUBLES = 1 << 13 };
+
+static inline double *dt_shadow_make(dt_shadows *s, uint32_t storage, int zero) {
+    const int64_t n = s->size[storage];
+    double *bar;
+    if (n <= DT_SMALL) {
+        const size_t wanted = n > 0 ? (size_t)n : 1;
+        if (s->used + wanted > s->room) {
+            void **arena = malloc(sizeof(void *) * 8 + DT_ARENA_DOUBLES * sizeof(double));
+            if (!arena) {
+                s->failed = 1;
+                return NULL;
+            }
+            *arena = s->arenas;
+            s->arenas = arena;
+            s->arena = (double *)(arena + 8);
+            s->used = 0;
+            s->room = DT_ARENA_DOUBLES;
+        }
+        bar = s->arena + s->used;
+        s->used += wanted;
+    } else {
+        bar = malloc((size_t)n * sizeof(double));
+        if (!bar) {
+            s->failed = 1;
+            return NULL;
+        }
+    }
+    if (zero) memset(bar, 0, (size_t)n * sizeof(double));
+    s->bar[storage] = bar;
+    return bar;
+}
+
+static inline void dt_shadow_drop(dt_shadows *s, uint32_t storage) {
+    if (s->size[storage] > DT_SMALL) free(s->bar[storage]);
+    s->bar[storage] = NULL;
+}
+
+static inline void dt_shadows_end(dt_shadows *s) {
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->bar[i] && s->size[i] > DT_SMALL) free(s->bar[i]);
+    while (s->arenas) {
+        void **arena = s->arenas;
+        s->arenas = *arena;
+        free(arena);
+    }
+    free(s->bar);
+    s->bar = NULL;
+}
 
 static inline double *dt_shadow(dt_shadows *s, uint32_t storage) {
     double *bar = s->bar[storage];

@@ -1,0 +1,276 @@
+"""Assignments, sums and matrix products of arrays of float64, recorded as nodes in C. What they are not made for, they
+decline."""
+
+import numpy as np
+
+cimport numpy as cnp
+from libc.stdint cimport int64_t, uint32_t, uintptr_t
+from libc.string cimport memcpy
+
+from dualtape.core cimport array as core_array
+from dualtape.core.array cimport VarArray
+from dualtape.core.kernels cimport DT_MUL, DT_POS, DT_ROWS
+from dualtape.core.loops cimport ufuncs as loops
+from dualtape.core.native cimport record
+from dualtape.core.node cimport DT_MATMUL, DT_NONE, DT_SUM, dt_array_node, dt_operand
+from dualtape.core.operands cimport (
+    append_array_node, fresh, in_c_order, is_native, keep_value, kept_constant, steps_on, zero_steps,
+)
+from dualtape.core.tape cimport DT_ARRAY, DT_STATE_OPEN, Tape, Var, append_node, new_var
+from dualtape.core.values cimport plain_of
+from dualtape.core.view cimport MAX_DIMS, Storage, View
+
+from dualtape.errors import escaped
+
+cnp.import_array()
+
+
+def write(View target, value):
+    """``target[...] = value`` as a node in C.
+
+    Returns
+    -------
+    bool
+        Whether it was done: target and value are of float64 on one tape, or the value is plain.
+    """
+    cdef int i
+    if not is_native(target) or target.readonly:
+        return False
+    if type(value) is VarArray and (<View>value).store is target.store:
+        return False
+    if type(value) is not VarArray and type(value) is not Var and type(value) is not float:
+        return False
+    # Broadcast to the target: a value of fewer axes, or with axes of length 1.
+    if type(value) is VarArray:
+        if (<View>value).nd != target.nd:
+            return False
+        for i in range(target.nd):
+            if (<View>value).shape_[i] != target.shape_[i]:
+                return False
+        return record(DT_POS, value, None, None, 1, target) is not None
+    return False
+
+
+def inplace(int row, View target, value):
+    """``target += value`` and its kin as one node in C, where no number that is overwritten is read by the sweep.
+
+    Returns
+    -------
+    bool
+        Whether it was done.
+    """
+    if not is_native(target) or target.readonly:
+        return False
+    if type(value) is VarArray:
+        if (<View>value).store is target.store:
+            return False
+        if row > 1:
+            return False
+    elif type(value) is Var:
+        if row > 1:
+            return False
+    elif type(value) is not float and type(value) is not int and type(value) is not np.ndarray:
+        return False
+    if row > 3:
+        return False
+    return record(row, target, value, None, 2, target) is not None
+
+
+def total(View a, axes, bint keepdims):
+    """np.sum over some axes as a node in C; None where it is not made for it."""
+    cdef Tape tape
+    cdef Storage s
+    cdef dt_array_node *node
+    cdef View out = None
+    cdef Py_ssize_t step[MAX_DIMS]
+    cdef Py_ssize_t shape[MAX_DIMS]
+    cdef int k, j = 0
+    cdef uintptr_t bits
+    if not is_native(a):
+        return None
+    s = a.store
+    tape = s.tape
+    if tape.t.state != DT_STATE_OPEN or tape.level != s.level:
+        raise escaped()
+    value = np.add.reduce(plain_of(a), axis=None if len(axes) == a.nd else axes, keepdims=keepdims)
+    node = <dt_array_node *>tape.node_room(sizeof(dt_array_node) - 2 * sizeof(dt_operand))
+    node.n = a.size
+    node.kind = DT_SUM
+    node.row = DT_POS
+    node.nd = a.nd
+    node.arity = 1
+    node.overwrites = False
+    node.shape = <const int64_t *>steps_on(tape, a.nd, a.shape_)
+    node.x[0].storage = s.id
+    node.x[0].scalar = DT_NONE
+    node.x[0].at = a.offset
+    node.x[0].value = NULL
+    node.x[0].vstep = NULL
+    node.x[0].bstep = NULL if in_c_order(a) else steps_on(tape, a.nd, a.step_)
+    node.out.value = NULL
+    node.out.vstep = NULL
+    node.out.at = 0
+    node.out.scalar = DT_NONE
+    if type(value) is np.float64:
+        node.out.storage = DT_NONE
+        node.out.bstep = zero_steps
+        bits = <uintptr_t>node
+        tape.t.arrays = 1
+        return new_var(tape, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), value)
+    for k in range(cnp.PyArray_NDIM(value)):
+        shape[k] = cnp.PyArray_DIM(value, k)
+    out = fresh(tape, cnp.PyArray_NDIM(value), shape)
+    memcpy(out.store.p, cnp.PyArray_DATA(np.ascontiguousarray(value)), 8 * out.size)
+    for k in range(a.nd):
+        if k in axes:
+            step[k] = 0
+            j += keepdims
+        else:
+            step[k] = out.step_[j]
+            j += 1
+    node.out.storage = out.store.id
+    node.out.bstep = steps_on(tape, a.nd, step)
+    append_array_node(tape, node)
+    return out
+
+
+cdef object record_matmul(object a, object b):
+    """The product of matrices and vectors of one tape, or of one and a plain one; None where it is not made for it."""
+    cdef Tape tape = None
+    cdef dt_array_node *node
+    cdef Py_ssize_t dims[2][2]
+    cdef Py_ssize_t step[2][2]
+    cdef double *p[2]
+    cdef int nd[2]
+    cdef int side
+    cdef Py_ssize_t m, k, n, i, j, l
+    cdef Py_ssize_t shape[2]
+    cdef int64_t *numbers
+    cdef View x, out = None
+    cdef double value = 0.0
+    cdef uintptr_t bits
+    cdef double *to
+    cdef char *args[3]
+    cdef Py_ssize_t sizes[4]
+    cdef Py_ssize_t strides[9]
+    given = [a, b]
+    for side in range(2):
+        arg = given[side]
+        if is_native(arg):
+            x = <View>arg
+            if tape is None:
+                tape = x.store.tape
+            elif tape is not x.store.tape:
+                return None
+            if x.store.level != tape.level:
+                raise escaped()
+            nd[side] = x.nd
+            p[side] = x.store.p + x.offset
+            for i in range(x.nd if x.nd <= 2 else 0):
+                dims[side][i] = x.shape_[i]
+                step[side][i] = x.step_[i]
+        elif type(arg) is np.ndarray and cnp.PyArray_TYPE(arg) == cnp.NPY_FLOAT64:
+            if not cnp.PyArray_ISCARRAY_RO(arg):
+                arg = given[side] = np.array(arg, dtype=np.float64, order="C")
+            nd[side] = cnp.PyArray_NDIM(arg)
+            p[side] = <double *>cnp.PyArray_DATA(arg)
+            for i in range(nd[side] if nd[side] <= 2 else 0):
+                dims[side][i] = cnp.PyArray_DIM(arg, i)
+            step[side][nd[side] - 1 if 0 < nd[side] <= 2 else 0] = 1
+            if nd[side] == 2:
+                step[side][0] = dims[side][1]
+        else:
+            return None
+        if nd[side] != 1 and nd[side] != 2:
+            return None
+    if tape is None:
+        return None
+    if tape.t.state != DT_STATE_OPEN:
+        raise escaped()
+    if nd[0] == 1:  # a row
+        dims[0][1] = dims[0][0]
+        step[0][1] = step[0][0]
+        dims[0][0] = 1
+        step[0][0] = dims[0][1]  # BLAS wants rows that do not overlap
+    if nd[1] == 1:  # a column
+        dims[1][1] = 1
+        step[1][1] = 1
+    m, k, n = dims[0][0], dims[0][1], dims[1][1]
+    if k != dims[1][0]:
+        return None
+    node = <dt_array_node *>tape.node_room(sizeof(dt_array_node) - sizeof(dt_operand))
+    node.n = m * n
+    node.kind = DT_MATMUL
+    node.row = DT_MUL
+    node.nd = 2
+    node.arity = 2
+    node.overwrites = False
+    numbers = <int64_t *>tape.node_room(8 * 9)
+    node.shape = numbers
+    numbers[0], numbers[1], numbers[2] = m, k, n
+    for side in range(2):
+        numbers[3 + 2 * side] = step[side][0]
+        numbers[4 + 2 * side] = step[side][1]
+        node.x[side].storage = DT_NONE
+        node.x[side].scalar = DT_NONE
+        node.x[side].at = 0
+        node.x[side].vstep = node.x[side].bstep = numbers + 3 + 2 * side
+        node.x[side].value = NULL
+        arg = given[side]
+        if type(arg) is VarArray:
+            x = <View>arg
+            node.x[side].storage = x.store.id
+            node.x[side].at = x.offset
+            if type(given[1 - side]) is VarArray:
+                keep_value(tape, x.store)
+                node.x[side].value = p[side]
+        else:
+            node.x[side].value = kept_constant(tape, arg)
+    node.out.value = NULL
+    node.out.vstep = NULL
+    node.out.at = 0
+    node.out.scalar = DT_NONE
+    node.out.bstep = numbers + 7
+    numbers[7], numbers[8] = n, 1
+    if nd[0] == 1 and nd[1] == 1:
+        to = &value
+    else:
+        shape[0] = m if nd[0] == 2 else n
+        shape[1] = n
+        out = fresh(tape, nd[0] + nd[1] - 2, shape)
+        to = out.store.p
+    if m * k * n <= 128:
+        for i in range(m):
+            for j in range(n):
+                value = 0.0
+                for l in range(k):
+                    value += p[0][i * step[0][0] + l * step[0][1]] * p[1][l * step[1][0] + j * step[1][1]]
+                to[i * n + j] = value
+    else:
+        args[0] = <char *>p[0]
+        args[1] = <char *>p[1]
+        args[2] = <char *>to
+        sizes[0], sizes[1], sizes[2], sizes[3] = 1, m, k, n
+        strides[0] = strides[1] = strides[2] = 0
+        for i in range(2):
+            strides[3 + i] = 8 * step[0][i]
+            strides[5 + i] = 8 * step[1][i]
+        strides[7] = 8 * n
+        strides[8] = 8
+        loops[<int>DT_ROWS].loop(args, sizes, strides, loops[<int>DT_ROWS].data)
+    bits = <uintptr_t>node
+    tape.t.arrays = 1
+    if out is None:
+        node.out.storage = DT_NONE
+        return new_var(tape, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), value)
+    node.out.storage = out.store.id
+    append_node(tape, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), 0.0)
+    return out
+
+
+def product(a, b):
+    """A matrix product at operands of any kind; None where no node in C is made for them."""
+    return record_matmul(a, b)
+
+
+core_array.native_matmul = record_matmul

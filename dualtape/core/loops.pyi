@@ -1,0 +1,3 @@
+from typing import Any
+
+def _find_loops() -> Any: ...

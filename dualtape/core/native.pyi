@@ -1,0 +1,3 @@
+from typing import Any
+
+def row(index: Any, *args: Any) -> Any: ...

@@ -1,0 +1,1 @@
+"""Operands of nodes in C."""

@@ -1,0 +1,309 @@
+"""Operands of nodes in C: memory for results, broadcasting, and what a node keeps of its operands' numbers."""
+
+import numpy as np
+
+cimport numpy as cnp
+from libc.stdint cimport int64_t, uint32_t, uintptr_t
+from libc.string cimport memcpy, memset
+
+from dualtape.core.array cimport VarArray, new_var_array
+from dualtape.core.loops cimport compute
+from dualtape.core.node cimport DT_SMALL, dt_array_node
+from dualtape.core.tape cimport DT_ARRAY, Tape, append_node, dt_append, new_native_shadow
+from dualtape.core.view cimport MAX_DIMS, Storage, View
+
+cnp.import_array()
+
+cdef object FLOAT64 = np.dtype(np.float64)
+
+memset(zero_steps, 0, sizeof(zero_steps))
+
+
+cdef bint is_native(object x):
+    """Whether `x` is an array of float64 on a tape, with its numbers in plain memory."""
+    return type(x) is VarArray and (<View>x).store.p != NULL and (<View>x).part == 0
+
+
+cdef bint in_c_order(View a):
+    cdef Py_ssize_t step = 1
+    cdef int k
+    for k in range(a.nd - 1, -1, -1):
+        if a.shape_[k] != 1 and a.step_[k] != step:
+            return False
+        step *= a.shape_[k]
+    return True
+
+
+cdef View fresh(Tape tape, int nd, const Py_ssize_t *shape):
+    """A new array of float64 on a tape, its numbers not yet set."""
+    cdef Storage s = Storage.__new__(Storage)
+    cdef Py_ssize_t n = 1
+    cdef cnp.npy_intp size
+    cdef int k
+    for k in range(nd):
+        n *= shape[k]
+    size = n
+    s.level = tape.level
+    s.tape = tape
+    s.size = n
+    s.dtype = FLOAT64
+    if n <= DT_SMALL:
+        if 0 < n <= tape.room_left:
+            s.p = tape.room
+            tape.room += n
+            tape.room_left -= n
+        else:
+            s.p = tape.small(n)
+        s.chunk = tape.chunk
+    else:
+        s.data = cnp.PyArray_SimpleNew(1, &size, cnp.NPY_FLOAT64)
+        s.p = <double *>cnp.PyArray_DATA(s.data)
+    if tape.t.n_shadows < tape.t.cap_shadows:
+        s.id = tape.t.n_shadows
+        tape.t.n_shadows += 1
+        tape.t.shadow_size[s.id] = n
+    else:
+        s.id = new_native_shadow(tape, n)
+    cdef View out = new_var_array(s)
+    out.nd = nd
+    out.size = n
+    n = 1
+    for k in range(nd - 1, -1, -1):
+        out.shape_[k] = shape[k]
+        out.step_[k] = n
+        n *= shape[k]
+    return out
+
+
+cdef int64_t *steps_on(Tape tape, int nd, const Py_ssize_t *step) except NULL:
+    """Steps, in memory of the tape."""
+    cdef int64_t *out = <int64_t *>tape.node_room(8 * (nd if nd else 1))
+    cdef int k
+    for k in range(nd):
+        out[k] = step[k]
+    return out
+
+
+cdef int keep_value(Tape tape, Storage s) except -1:
+    """A node reads the numbers of a storage: they are to stay as they are, and where they are."""
+    if not s.needed:
+        s.needed = True
+        if s.data is not None:
+            tape.keep(s.data)
+    return 0
+
+
+cdef double *packed_on(Tape tape, int nd, const Py_ssize_t *shape, Py_ssize_t n, double *p,
+                       const Py_ssize_t *step) except NULL:
+    """A copy of a view, contiguous, that lives as long as the program."""
+    cdef double *to
+    cdef cnp.npy_intp size = n
+    if n <= 4 * DT_SMALL:
+        to = <double *>tape.node_room(8 * (n if n else 1))
+    else:
+        room = cnp.PyArray_SimpleNew(1, &size, cnp.NPY_FLOAT64)
+        tape.keep(room)
+        to = <double *>cnp.PyArray_DATA(room)
+    gather(nd, shape, n, p, step, to)
+    return to
+
+
+cdef void gather(int nd, const Py_ssize_t *shape, Py_ssize_t n, const double *p, const Py_ssize_t *step,
+                 double *to) noexcept:
+    """The elements of a view in C order."""
+    cdef Py_ssize_t place[MAX_DIMS]
+    cdef Py_ssize_t i = 0, j, inner, by
+    cdef int k
+    if nd == 0:
+        to[0] = p[0]
+        return
+    inner = shape[nd - 1]
+    by = step[nd - 1]
+    for k in range(nd):
+        place[k] = 0
+    while i < n:
+        if by == 1:
+            memcpy(to + i, p, 8 * inner)
+        else:
+            for j in range(inner):
+                to[i + j] = p[j * by]
+        i += inner
+        k = nd - 2
+        while k >= 0:
+            p += step[k]
+            place[k] += 1
+            if place[k] < shape[k]:
+                break
+            p -= shape[k] * step[k]
+            place[k] = 0
+            k -= 1
+
+
+cdef bint widen(int *nd, Py_ssize_t *shape, int more, const Py_ssize_t *other) noexcept:
+    """Broadcast a shape against another; whether that is possible."""
+    cdef int i, shift
+    if more > nd[0]:
+        shift = more - nd[0]
+        for i in range(nd[0] - 1, -1, -1):
+            shape[i + shift] = shape[i]
+        for i in range(shift):
+            shape[i] = 1
+        nd[0] = more
+    shift = nd[0] - more
+    for i in range(more):
+        if shape[i + shift] != other[i]:
+            if shape[i + shift] == 1:
+                shape[i + shift] = other[i]
+            elif other[i] != 1:
+                return False
+    return True
+
+
+cdef void align(int nd, const Py_ssize_t *shape, int less, const Py_ssize_t *own, const Py_ssize_t *step,
+                Py_ssize_t *out) noexcept:
+    """Steps of an operand along the axes of the result: 0 where it is repeated."""
+    cdef int i, shift = nd - less
+    for i in range(nd):
+        out[i] = 0 if i < shift or (own[i - shift] == 1 and shape[i] != 1) else step[i - shift]
+
+
+cdef int align_contiguous(int nd, const Py_ssize_t *shape, object arg, Py_ssize_t *out) except -1:
+    cdef Py_ssize_t own[MAX_DIMS]
+    cdef Py_ssize_t step[MAX_DIMS]
+    cdef Py_ssize_t total = 1
+    cdef int i, less = cnp.PyArray_NDIM(arg)
+    for i in range(less - 1, -1, -1):
+        own[i] = cnp.PyArray_DIM(arg, i)
+        step[i] = total
+        total *= own[i]
+    align(nd, shape, less, own, step, out)
+    return 0
+
+
+cdef bint memory_order(int arity, int nd, const Py_ssize_t *shape, const Operand *operand, int *order) noexcept:
+    """The order of axes in which NumPy would lay out the result, by the operands' steps as its iterator compares them;
+    whether it is another than C order."""
+    cdef Py_ssize_t total, x, y
+    cdef Py_ssize_t full[3][MAX_DIMS]
+    cdef int i, j, k, axis, place
+    cdef bint swap, unsure, any_swap = False
+    for k in range(arity):
+        total = 1
+        for i in range(nd - 1, -1, -1):
+            full[k][i] = total if operand[k].contiguous else operand[k].step[i]
+            if full[k][i] < 0:
+                full[k][i] = -full[k][i]
+            if shape[i] == 1:
+                full[k][i] = 0
+            total *= shape[i]
+    for i in range(nd):
+        order[i] = i
+    # From the innermost axis outwards; an axis moves inwards past those of longer steps.
+    for i in range(nd - 2, -1, -1):
+        axis = order[i]
+        place = i
+        for j in range(i + 1, nd):
+            swap = False
+            unsure = True
+            for k in range(arity):
+                x = full[k][axis]
+                y = full[k][order[j]]
+                if x != 0 and y != 0:
+                    if y <= x:
+                        swap = False
+                    elif unsure:
+                        swap = True
+                    unsure = False
+            if not unsure:
+                if not swap:
+                    break
+                place = j
+        for j in range(i, place):
+            order[j] = order[j + 1]
+            any_swap = True
+        order[place] = axis
+    return any_swap
+
+
+cdef void evaluate(int row, int arity, int nd, const Py_ssize_t *shape, Py_ssize_t n, Operand *operand, bint flat,
+                   double *out, const Py_ssize_t *out_step) noexcept:
+    """The values of a row, axis by axis."""
+    cdef double *x[3]
+    cdef Py_ssize_t step[3]
+    cdef Py_ssize_t full[3][MAX_DIMS]
+    cdef Py_ssize_t place[MAX_DIMS]
+    cdef Py_ssize_t total, inner, i, by
+    cdef int k, axis
+    for k in range(arity):
+        x[k] = operand[k].p
+        step[k] = 1 if operand[k].contiguous else 0
+    if flat and out_step == NULL:
+        compute(row, arity, n, x, step, out, 1)
+        return
+    if nd == 0:
+        compute(row, arity, 1, x, step, out, 1)
+        return
+    for k in range(arity):
+        total = 1
+        for axis in range(nd - 1, -1, -1):
+            full[k][axis] = total if operand[k].contiguous else operand[k].step[axis]
+            total *= shape[axis]
+        step[k] = full[k][nd - 1]
+    for axis in range(nd):
+        place[axis] = 0
+    inner = shape[nd - 1]
+    i = 0
+    while i < n:
+        compute(row, arity, inner, x, step, out, 1 if out_step == NULL else out_step[nd - 1])
+        i += inner
+        if out_step == NULL:
+            out += inner
+        axis = nd - 2
+        while axis >= 0:
+            place[axis] += 1
+            by = 1
+            if place[axis] == shape[axis]:
+                by = 1 - shape[axis]
+                place[axis] = 0
+            for k in range(arity):
+                x[k] += by * full[k][axis]
+            if out_step != NULL:
+                out += by * out_step[axis]
+            if by == 1:
+                break
+            axis -= 1
+
+
+cdef int64_t append_array_node(Tape tape, dt_array_node *node) except -1:
+    cdef uintptr_t bits = <uintptr_t>node
+    if tape.t.size < tape.t.limit:
+        return dt_append(&tape.t, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), 0.0)
+    return append_node(tape, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), 0.0)
+
+
+cdef const int64_t *packed_steps(Tape tape, int nd, const Py_ssize_t *shape, View a) except NULL:
+    """The steps of a packed copy of `a` along the axes of a result."""
+    cdef Py_ssize_t step[MAX_DIMS]
+    cdef Py_ssize_t out[MAX_DIMS]
+    cdef Py_ssize_t total = 1
+    cdef int k
+    for k in range(a.nd - 1, -1, -1):
+        step[k] = total
+        total *= a.shape_[k]
+    align(nd, shape, a.nd, a.shape_, step, out)
+    return steps_on(tape, nd, out)
+
+
+cdef const double *kept_constant(Tape tape, object array) except NULL:
+    """The numbers of a plain array as they are now: the program may write to it later."""
+    cdef Py_ssize_t n = cnp.PyArray_SIZE(array)
+    cdef double *to
+    cdef cnp.npy_intp size = n
+    if n <= 4 * DT_SMALL:
+        to = <double *>tape.node_room(8 * (n if n else 1))
+    else:
+        copy = cnp.PyArray_SimpleNew(1, &size, cnp.NPY_FLOAT64)
+        tape.keep(copy)
+        to = <double *>cnp.PyArray_DATA(copy)
+    memcpy(to, cnp.PyArray_DATA(array), 8 * n)
+    return to

@@ -1,0 +1,264 @@
+"""Values of any level: their primals and tangents, and results as values of a level."""
+
+import numpy as np
+
+cimport numpy as cnp
+from cpython.ref cimport PyObject
+
+from dualtape.core.adjoint cimport Call, reference, references
+from dualtape.core.dual cimport Dual
+from dualtape.core.levels cimport is_live
+from dualtape.core.tape cimport Tape, Var
+from dualtape.core.traced cimport Traced, innermost
+from dualtape.core.view cimport (
+    Storage, View, bottom, contiguous, data_of, flat_view, new_storage, order_of, resolve, view_of,
+)
+
+from dualtape.core.dual import make_dual
+from dualtape.core.hooks import HOOKS
+
+cnp.import_array()
+
+cdef object FLOAT64 = np.dtype(np.float64)
+
+
+cpdef unsigned long long level_of(object x) except? 0:
+    """The level of a value: 0 for plain ones and for what an ended forward differentiation left behind."""
+    if isinstance(x, View):
+        resolve((<View>x).store)
+        return (<View>x).store.level
+    if isinstance(x, Traced):
+        if not is_live((<Traced>x).level):
+            return level_of(x.value)
+        return (<Traced>x).level
+    return 0
+
+
+cpdef object tape_of(object x):
+    """The tape of a value of a reverse level, else None."""
+    if isinstance(x, View):
+        return (<View>x).store.tape
+    return x.tape if isinstance(x, Var) else None
+
+
+cpdef object primal_at(unsigned long long level, object x):
+    """The primal of a value at a level; the value itself where it is constant there. Of an array it is a view."""
+    if isinstance(x, View):
+        if (<View>x).store.level == level:
+            return view_of(data_of((<View>x).store), <View>x)
+        return x
+    if isinstance(x, Traced):
+        if (<Traced>x).level == level or not is_live((<Traced>x).level):
+            return primal_at(level, x.value) if (<Traced>x).level != level else x.value
+    return x
+
+
+def kept_primal(unsigned long long level, x):
+    """As `primal_at`, for a node that reads it later, when the program may have written to the array."""
+    cdef View a
+    if isinstance(x, View):
+        a = <View>x
+        if a.store.level != level:
+            return a.copy()
+        primal = view_of(data_of(a.store), a)
+        if 4 * a.size < a.store.size:
+            return primal.copy()
+        a.store.needed = True
+        return primal
+    if isinstance(x, np.ndarray):
+        return x.copy()
+    return primal_at(level, x)
+
+
+def at_level(unsigned long long level, x):
+    """A value without what ended forward differentiations have wrapped around it."""
+    while isinstance(x, Traced) and (<Traced>x).level != level:
+        x = x.value
+    return x
+
+
+cpdef object tangents_at(unsigned long long level, object x):
+    """The tangents of a value of a forward level: a list of arrays or numbers, None for zero; None where the value is
+    constant there."""
+    if isinstance(x, View):
+        if (<View>x).store.level != level:
+            return None
+        return [None if t is None else view_of(t, <View>x) for t in (<View>x).store.tangents]
+    if isinstance(x, Dual) and (<Traced>x).level == level:
+        return list(x.partials)
+    return None
+
+
+cpdef object plain_of(object x):
+    """The plain ndarray or number below all levels. Not to be written to."""
+    if isinstance(x, View):
+        resolve((<View>x).store)
+        return bottom(<View>x)
+    return innermost(x) if isinstance(x, Traced) else x
+
+
+cdef tuple flattened(object value):
+    """A fresh array as a flat one that nothing else looks into, and the order of its axes in memory: None for C
+    order."""
+    cdef tuple order
+    if isinstance(value, View):
+        # one reference: the handle alone holds the storage
+        order = order_of(<View>value) if (<PyObject *>(<View>value).store).ob_refcnt == 1 else None
+        if order is None:
+            value = value.copy()
+        return flat_view((<View>value).store), order
+    if cnp.get_array_base(value) is not None or not cnp.PyArray_ISWRITEABLE(value):
+        value = value.copy(order="K")
+    if cnp.PyArray_IS_C_CONTIGUOUS(value):
+        return cnp.PyArray_Ravel(value, cnp.NPY_CORDER), None
+    order = tuple(sorted(range(value.ndim), key=lambda k: -abs(cnp.PyArray_STRIDE(value, k))))
+    moved = value.transpose(order)
+    if cnp.PyArray_IS_C_CONTIGUOUS(moved):
+        return moved.reshape(-1), order
+    return value.copy(order="C").reshape(-1), None
+
+
+cdef tuple storage_for(object value):
+    """A storage of the elements of a fresh array, and the order of its axes."""
+    flat, order = flattened(value)
+    return new_storage(flat, flat.size, value.dtype), order
+
+
+cdef bint is_differentiable(object dtype):
+    return dtype.kind == "f" or dtype.kind == "c"
+
+
+cdef bint is_scalar_result(object value):
+    """Whether a result is to be a scalar: anything but arrays, and float64 where NumPy gives a number."""
+    if isinstance(value, (View, np.ndarray)):
+        return False
+    return not isinstance(value, np.generic) or isinstance(value, np.float64)
+
+
+def plain_array(value, keep=False):
+    """An View of level 0: plain numbers, into which traced ones may be assigned.
+
+    Parameters
+    ----------
+    value : ndarray
+    keep : bool
+        Whether nothing else will write to `value`, so that it need not be copied.
+    """
+    cdef Storage s
+    if not keep:
+        value = value.copy(order="K")
+    flat, order = flattened(value)
+    s = new_storage(flat, flat.size, flat.dtype)
+    return contiguous(s, value.shape, order)
+
+
+def wrap_dual(unsigned long long level, value, tangents):
+    """A result of forward mode.
+
+    Parameters
+    ----------
+    level : int
+    value : ndarray, View of lower levels, or number
+        Fresh: nothing else refers to its memory, unless it is a view of something.
+    tangents : list
+        Like `value`, or None for zero.
+
+    Returns
+    -------
+    DualArray, Dual, or what carries no derivative as it is
+    """
+    cdef Storage s
+    if is_scalar_result(value):
+        if isinstance(value, np.float64):
+            value = float(value)
+        return make_dual(level, value, [0.0 if t is None else unboxed(t) for t in tangents])
+    if isinstance(value, np.generic):
+        value = np.asarray(value)
+    if not is_differentiable(value.dtype):
+        return value
+    shape = value.shape
+    s, order = storage_for(value)
+    s.level = level
+    parts = []
+    for t in tangents:
+        if t is None:
+            parts.append(None)
+            continue
+        if isinstance(t, Traced):
+            t = HOOKS["array"](t)
+        elif not isinstance(t, View):
+            t = np.asarray(t)
+        if t.dtype != s.dtype and not isinstance(t, View):
+            t = cast(t, s.dtype)
+        if t.shape != shape:
+            t = HOOKS["broadcast"](t, shape)
+        if isinstance(t, View):
+            parts.append(flat_view((<View>(t if order is None else t.transpose(order)).copy()).store))
+        elif order is not None:
+            parts.append(owned_flat(np.asarray(t).transpose(order)))
+        else:
+            parts.append(owned_flat(np.asarray(t)))
+    s.tangents = parts
+    return contiguous(s, shape, order)
+
+
+cdef object cast(object t, object dtype):
+    """A derivative in the dtype of what it belongs to; of a real number it is real."""
+    if t.dtype.kind == "c" and dtype.kind != "c":
+        t = t.real
+    return t.astype(dtype)
+
+
+cdef object owned_flat(object t):
+    if t.base is None and cnp.PyArray_IS_C_CONTIGUOUS(t) and cnp.PyArray_ISWRITEABLE(t):
+        return t.reshape(-1)
+    return t.flatten()
+
+
+cdef object unboxed(object t):
+    """A tangent of a scalar as a number."""
+    if isinstance(t, np.generic):
+        return t.item()
+    if isinstance(t, (np.ndarray, View)):
+        return t[()] if t.ndim == 0 else t
+    return t
+
+
+def wrap_var(Tape tape, value, operands, pull):
+    """Record a result of reverse mode.
+
+    Parameters
+    ----------
+    tape : Tape
+    value : ndarray, View of lower levels, or number
+        Fresh, as for `wrap_dual`.
+    operands : sequence
+        What it was computed from; those on this tape count.
+    pull : callable
+        ``pull(bar)`` gives the contributions to the adjoints of all operands, None for zero.
+
+    Returns
+    -------
+    VarArray, Var, or what carries no derivative as it is
+    """
+    cdef Storage s
+    if is_scalar_result(value):
+        if isinstance(value, np.float64):
+            value = float(value)
+        return tape.call(Call(None, references(tape, operands), pull), value)
+    if isinstance(value, np.generic):
+        value = np.asarray(value)
+    if not is_differentiable(value.dtype):
+        return value
+    shape = value.shape
+    s, order = storage_for(value)
+    s.level = tape.level
+    s.tape = tape
+    s.id = tape.new_shadow(s.size, s.dtype)
+    if s.dtype == FLOAT64 and not isinstance(s.data, View):
+        s.p = <double *>cnp.PyArray_DATA(s.data)
+    cdef View out = contiguous(s, shape, order)
+    tape.call(Call(reference(out), references(tape, operands), pull), None)
+    if isinstance(s.data, View):
+        tape.boxed = True
+    return out
