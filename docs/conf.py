@@ -1,10 +1,15 @@
 """Configuration of Sphinx. dualtape itself must be installed; the tree is not put on the path."""
 
+import functools
+import inspect
 from pathlib import Path
 
+import numpy as np
 from docutils import nodes
 
 import dualtape
+from dualtape.arrays.methods import METHODS, PROPERTIES
+from dualtape.arrays.protocol import FUNCTIONS, PLAIN
 from dualtape.rules.document import markdown_table
 from dualtape.rules.table import RULES
 
@@ -49,15 +54,118 @@ html_theme_options = {
 html_sidebars = {"index": [], "glossary": [], "limitations": [], "changelog": []}
 
 
-def write_rules_page():
-    """Write the page of rules from the table, and only if it changed, so that a rebuild stays incremental."""
-    page = HERE / "reference" / "rules.md"
-    text = f"# Rules\n\n{markdown_table(RULES)}"
+def write_page(name, text):
+    """Write a generated page, and only if it changed, so that a rebuild stays incremental."""
+    page = HERE / "reference" / name
+    page.parent.mkdir(exist_ok=True)
     if not page.exists() or page.read_text(encoding="utf-8") != text:
         page.write_text(text, encoding="utf-8")
 
 
-write_rules_page()
+def summary(function):
+    """The first sentence of NumPy's own docstring, in Markdown."""
+    paragraphs = inspect.getdoc(function).split("\n\n")
+    sentence = next(p for p in paragraphs if not p.startswith(f"{function.__name__}("))
+    return " ".join(sentence.split()).partition(". ")[0].rstrip(".").replace("``", "`").replace("|", "\\|")
+
+
+def spelling(function):
+    """A NumPy function as programs write it: ``np.linalg.inv``."""
+    return f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
+
+
+def gives_plain(name):
+    """Whether a method is that of a function with plain results."""
+    return isinstance(FUNCTIONS.get(getattr(np, name, None)), functools.partial)
+
+
+def is_refused(name):
+    """Whether a method of traced arrays raises an error that says what to do."""
+    try:
+        METHODS[name](dualtape.array([dualtape.Dual(1.0, 1.0)]))
+    except dualtape.ConversionError:
+        return True
+    except Exception:
+        return False  # it needs arguments
+    return False
+
+
+def array_functions():
+    """The page of NumPy's functions on traced arrays, from the tables that dispatch them."""
+    ruled, plain = [], []
+    for f in sorted(FUNCTIONS, key=spelling):
+        if isinstance(FUNCTIONS[f], functools.partial):
+            plain.append(f"`{spelling(f)}`")
+        else:
+            ruled.append(f"| `{spelling(f)}` | {summary(f)} |")
+    refused = [name for name in METHODS if is_refused(name)]
+    locally_constant = [name for name in METHODS if gives_plain(name)]
+    methods = [name for name in METHODS if name not in refused and name not in locally_constant]
+    attributes = [name for name in PROPERTIES if not name.endswith("=")]
+
+    def listed(names):
+        return ", ".join(f"`{name}`" for name in sorted(names))
+
+    return ARRAY_FUNCTIONS.format(
+        ruled="\n".join(ruled),
+        plain=", ".join(plain),
+        ufuncs=", ".join(f"`np.{name}`" for name in sorted(PLAIN)),
+        methods=listed({*methods, "copy"}),
+        locally_constant=listed(locally_constant),
+        refused=listed(refused),
+        attributes=listed({*attributes, "shape", "ndim", "size", "dtype", "strides"}),
+    )
+
+
+ARRAY_FUNCTIONS = """\
+# Array functions
+
+What NumPy can do with traced arrays. Everything else raises `NoRuleError`, which names the function. Results are
+traced arrays and traced numbers, differentiable in every mode, where nothing else is said.
+
+## Functions
+
+| function | what it does, in NumPy's words |
+|-|-|
+{ruled}
+
+## Functions with plain results
+
+They are locally constant, or give no numbers: indices, booleans, shapes, text. Derivatives through them are zero.
+
+{plain}
+
+## Ufuncs
+
+The rows of the [table of rules](../rules.md) name the ufuncs of NumPy and SciPy that work, with broadcasting, `out=`,
+`where=` and `dtype=`. Of binary ones the methods `reduce`, `accumulate`, `outer` and `at` work as well. Further
+ones are `np.conjugate`, `np.matmul`, `np.vecdot`, `np.matvec`, `np.vecmat` and `np.divmod`.
+
+These give plain results:
+
+{ufuncs}
+
+## Methods and attributes
+
+Methods of arrays, with NumPy's arguments:
+
+{methods}
+
+Methods with plain results:
+
+{locally_constant}
+
+Attributes:
+
+{attributes}
+
+These methods raise `ConversionError`, which says what to do:
+
+{refused}
+"""
+
+write_page("rules.md", f"# Rules\n\n{markdown_table(RULES)}")
+write_page("generated/array-functions.md", array_functions())
 
 
 def trim_code(app, doctree):

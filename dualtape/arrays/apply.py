@@ -121,15 +121,12 @@ def apply(function, operands, jvp, vjp, reads=ALL):
 
 def in_precision_of(out, x):
     """A plain operand in the precision of the result, in which derivatives are to be computed."""
-    if (
-        isinstance(x, (np.ndarray, np.generic))
-        and x.dtype.kind == "f"
-        and isinstance(out, (Array, np.ndarray, np.generic))
-    ):
-        if out.dtype.kind in "fc" and np.finfo(out.dtype).eps < np.finfo(x.dtype).eps:
-            return x.astype(np.finfo(out.dtype).dtype)
-    elif plain and x.dtype.itemsize < 8:
-        return x.astype(np.float64)  # a scalar result is of float64
+    if not isinstance(x, (np.ndarray, np.generic)) or x.dtype.kind != "f":
+        return x
+    if not isinstance(out, (Array, np.ndarray, np.generic)):
+        return x.astype(np.float64) if x.dtype.itemsize < 8 else x  # a scalar result is of float64
+    if out.dtype.kind in "fc" and np.finfo(out.dtype).eps < np.finfo(x.dtype).eps:
+        return x.astype(np.finfo(out.dtype).dtype)
     return x
 
 

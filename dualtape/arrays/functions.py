@@ -67,14 +67,14 @@ class _View:
         else:
             name = next(k for k in ("a", "m", "x", "arr", "ary", "array", "A") if k in kwargs)
             a, rest = kwargs.pop(name), ()
-        if isinstance(a, (list, tuple)):
-            a = array(a)
-        elif isinstance(a, Traced):
+        scalar = isinstance(a, Traced)
+        if scalar or isinstance(a, (list, tuple)):
             a = array(a)
         if not isinstance(a, Array):  # something else was traced: an axis or an index
             raise conversion(f"np.{self.f.__name__} of a plain array", "Its other arguments must be plain integers.")
         rest = [plain_of(r) if isinstance(r, Array) else r for r in rest]
-        return looked_at(a, lambda p: self.f(p, *rest, **kwargs))
+        out = looked_at(a, lambda p: self.f(p, *rest, **kwargs))
+        return out[()] if scalar and out.ndim == 0 else out
 
 
 _views(

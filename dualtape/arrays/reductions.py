@@ -9,7 +9,7 @@ from dualtape.arrays.moves import array, astype, broadcast_to, where
 from dualtape.core import linear
 from dualtape.core.array import Array, VarArray
 from dualtape.core.traced import ROWS, Traced
-from dualtape.core.values import plain_of
+from dualtape.core.values import plain_array, plain_of
 
 __all__ = ["cumprod", "cumsum", "extreme", "mean", "prod", "std", "sum_", "var"]
 
@@ -50,7 +50,9 @@ def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=Tr
     axes = axes_of(x, axis)
     shape = x.shape
     if x.size == 0:
-        return np.sum(plain_of(x), axis=axes, keepdims=keepdims, **({} if initial is _ABSENT else {"initial": initial}))
+        options = {} if initial is _ABSENT else {"initial": plain_of(initial)}
+        nothing = np.sum(plain_of(x), axis=axes, keepdims=keepdims, **options)
+        return plain_array(nothing, True) if isinstance(nothing, np.ndarray) else nothing
     if isinstance(x, VarArray):
         out = linear.total(x, axes, keepdims)
         if out is not None:
