@@ -276,10 +276,10 @@ def hessian(f, /, *args, **kwargs):
 
 def _second(f, point, directions, kwargs):
     """Hessian-vector products in C, as lists; None where the program is not one on floats."""
-    if any(type(x) is not float for x in point.slots):
+    if any(type(x) is not float and not _is_float64(x) for x in point.slots):
         return None
     with Recording() as recording:
-        out = f(point.rebuild([recording.variable(x) for x in point.slots]), **kwargs)
+        out = f(point.rebuild([_scalars(recording, x) for x in point.slots]), **kwargs)
         own = scalar_output(recording, out)
         if recording.boxed or recording.arrays or (isinstance(own, Traced) and not recording.owns(own)):
             return None
@@ -290,6 +290,15 @@ def _second(f, point, directions, kwargs):
         )
         del out, own
     return rows
+
+
+def _is_float64(x):
+    return type(x) is np.ndarray and x.dtype == np.float64
+
+
+def _scalars(recording, x):
+    """A variable of a program that may turn out to be one on scalars alone: its elements come in C order."""
+    return recording.scalars(x) if is_array(x) else recording.variable(x)
 
 
 def hvp(f, /, *args, **kwargs):
@@ -335,10 +344,10 @@ def hvp(f, /, *args, **kwargs):
     vector.must_match(point, "x")
     if any(_complex(x) for x in point.slots):
         raise InputError("dt.hvp is not defined at complex points: write f as a function of real and imaginary parts")
-    if all(type(v) is float for v in vector.slots):
-        rows = _second(f, point, np.array([vector.slots]).reshape(1, -1), kwargs)
+    if all(type(v) is float or _is_float64(v) for v in vector.slots):
+        rows = _second(f, point, np.array([vector.numbers]).reshape(1, -1), kwargs)
         if rows is not None:
-            return point.derivatives(rows[0])
+            return point.derivatives(point.slots_of(rows[0]))
     return _boxed_hvp(f, point, vector, kwargs)
 
 

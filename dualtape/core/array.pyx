@@ -13,7 +13,7 @@ from dualtape.core cimport view as core_view
 from dualtape.core.kernels cimport (
     DT_ABS, DT_ADD, DT_DIV, DT_FLOORDIV, DT_MOD, DT_MUL, DT_NEG, DT_POS, DT_POW, DT_SUB,
 )
-from dualtape.core.tape cimport DT_ELEMENT, DT_STATE_OPEN, DT_STORE, Var, append_node, dt_pack_store, new_var
+from dualtape.core.tape cimport DT_ELEMENT, DT_STATE_OPEN, DT_STORE, Var, append_node, dt_pack_store, handle, new_var
 from dualtape.core.traced cimport Traced
 from dualtape.core.values cimport level_of, plain_of
 from dualtape.core.view cimport (
@@ -90,16 +90,19 @@ cdef object checked_key(object key):
     return key
 
 
-cdef bint write_element(View a, Py_ssize_t place, object value) except -1:
-    """``a[place] = value`` for a vector of float64 on a tape and a float, an int or a scalar of the tape; whether it
-    was done."""
-    cdef Storage s = a.store
+cdef object read_element(Storage s, Py_ssize_t place):
+    """The element of a storage of float64 on a tape, as a scalar of the tape."""
+    if s.first != <uint32_t>0xFFFFFFFF:
+        return handle(s.tape, s.first + <uint32_t>place, s.p[place])
+    s.tape.t.arrays |= 2
+    return new_var(s.tape, DT_ELEMENT, s.id, <uint32_t>place, s.p[place])
+
+
+cdef bint write_element(Storage s, Py_ssize_t place, object value) except -1:
+    """Write a float, an int or a scalar of the tape to an element of a storage of float64 on it; whether it was
+    done."""
     cdef double number
     cdef uint32_t source = <uint32_t>0xFFFFFFFF
-    if place < 0:
-        place += a.shape_[0]
-    if place < 0 or place >= a.shape_[0]:
-        return False
     if type(value) is Var:
         if (<Var>value).owner != <PyObject *>s.tape:
             return False
@@ -111,10 +114,9 @@ cdef bint write_element(View a, Py_ssize_t place, object value) except -1:
         return False
     if s.tape.t.state != DT_STATE_OPEN:
         raise escaped()
-    place = a.offset + place * a.step_[0]
     unwritten(s)
     s.p[place] = number
-    s.tape.t.arrays = 1
+    s.tape.t.arrays |= 2
     append_node(s.tape, DT_STORE, source, 0, dt_pack_store(s.id, <uint32_t>place))
     return True
 
@@ -186,15 +188,13 @@ cdef class Array(View):
             if place < 0:
                 place += self.shape_[0]
             if 0 <= place < self.shape_[0]:
-                place = self.offset + place * self.step_[0]
-                return new_var(self.store.tape, DT_ELEMENT, self.store.id, <uint32_t>place, self.store.p[place])
+                return read_element(self.store, self.offset + place * self.step_[0])
         view = basic_view(self, key)
         if view is not None:
             if view.nd or has_ellipsis(key):
                 return view
             if self.store.p != NULL and not self.part:
-                place = view.offset
-                return new_var(self.store.tape, DT_ELEMENT, self.store.id, <uint32_t>place, self.store.p[place])
+                return read_element(self.store, view.offset)
             return element(view)
         key = checked_key(key)
         probe = bottom(self)
@@ -208,13 +208,21 @@ cdef class Array(View):
 
     def __setitem__(self, key, value):
         cdef View view
+        cdef Py_ssize_t place
         resolve(self.store)
         if not self.readonly:
             if type(key) is int and self.nd == 1 and self.store.p != NULL and not self.part:
-                if self.step_[0] and write_element(self, key, value):
-                    return
+                place = key
+                if place < 0:
+                    place += self.shape_[0]
+                if 0 <= place < self.shape_[0]:
+                    if write_element(self.store, self.offset + place * self.step_[0], value):
+                        return
             view = basic_view(self, key)
             if view is not None and view.size:
+                if view.nd == 0 and self.store.p != NULL and not self.part:
+                    if write_element(self.store, view.offset, value):
+                        return
                 if isinstance(value, View) and same_view(view, <View>value):
                     return
                 if HOOKS["write"](view, value):

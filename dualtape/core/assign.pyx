@@ -6,7 +6,7 @@ cimport cython
 cimport numpy as cnp
 
 from dualtape.core.adjoint cimport Call, reference, references
-from dualtape.core.tape cimport Tape
+from dualtape.core.tape cimport DT_INPUT, Tape, append_node
 from dualtape.core.traced cimport Traced
 from dualtape.core.values cimport flattened, level_of, plain_of, primal_at, tangents_at, tape_of
 from dualtape.core.view cimport (
@@ -192,6 +192,23 @@ def leaf_array(Tape tape, value):
         s.p = <double *>cnp.PyArray_DATA(s.data)
     out = recast(out)
     return out, reference(out)
+
+
+def leaf_of_scalars(Tape tape, value):
+    """An independent variable as `leaf_array`, each of whose elements is a scalar variable of the tape too: programs
+    that only read elements are then programs on scalars. Those are laid out in C order.
+
+    Returns
+    -------
+    VarArray
+    """
+    cdef View out = leaf_array(tape, np.ascontiguousarray(value).reshape(value.shape))[0]
+    cdef Storage s = out.store
+    cdef Py_ssize_t k
+    s.first = tape.t.size
+    for k in range(s.size):
+        append_node(tape, DT_INPUT, 0, 0, s.p[k])
+    return out
 
 
 def leaf_dual(unsigned long long level, value, tangents):

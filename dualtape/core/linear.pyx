@@ -14,7 +14,7 @@ from dualtape.core.loops cimport ufuncs as loops
 from dualtape.core.native cimport record
 from dualtape.core.node cimport DT_MATMUL, DT_NONE, DT_SUM, dt_array_node, dt_operand
 from dualtape.core.operands cimport (
-    append_array_node, fresh, in_c_order, is_native, keep_value, kept_constant, steps_on, zero_steps,
+    append_array_node, fresh, in_c_order, is_native, keep_value, kept_constant, packed_on, steps_on, zero_steps,
 )
 from dualtape.core.tape cimport DT_ARRAY, DT_STATE_OPEN, Tape, Var, append_node, new_var
 from dualtape.core.values cimport plain_of
@@ -115,7 +115,7 @@ def total(View a, axes, bint keepdims):
         node.out.storage = DT_NONE
         node.out.bstep = zero_steps
         bits = <uintptr_t>node
-        tape.t.arrays = 1
+        tape.t.arrays |= 2
         return new_var(tape, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), value)
     for k in range(cnp.PyArray_NDIM(value)):
         shape[k] = cnp.PyArray_DIM(value, k)
@@ -146,6 +146,7 @@ cdef object record_matmul(object a, object b):
     cdef Py_ssize_t m, k, n, i, j, l
     cdef Py_ssize_t shape[2]
     cdef int64_t *numbers
+    cdef int64_t *packed
     cdef View x, out = None
     cdef double value = 0.0
     cdef uintptr_t bits
@@ -222,8 +223,15 @@ cdef object record_matmul(object a, object b):
             node.x[side].storage = x.store.id
             node.x[side].at = x.offset
             if type(given[1 - side]) is VarArray:
-                keep_value(tape, x.store)
-                node.x[side].value = p[side]
+                if 4 * x.size < x.store.size:
+                    # A small view of a large storage is copied, and not the storage when it is written to.
+                    node.x[side].value = packed_on(tape, x.nd, x.shape_, x.size, p[side], x.step_)
+                    packed = <int64_t *>tape.node_room(16)
+                    packed[0], packed[1] = dims[side][1], 1
+                    node.x[side].vstep = packed
+                else:
+                    keep_value(tape, x.store)
+                    node.x[side].value = p[side]
         else:
             node.x[side].value = kept_constant(tape, arg)
     node.out.value = NULL
@@ -259,7 +267,7 @@ cdef object record_matmul(object a, object b):
         strides[8] = 8
         loops[<int>DT_ROWS].loop(args, sizes, strides, loops[<int>DT_ROWS].data)
     bits = <uintptr_t>node
-    tape.t.arrays = 1
+    tape.t.arrays |= 2
     if out is None:
         node.out.storage = DT_NONE
         return new_var(tape, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), value)

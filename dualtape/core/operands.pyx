@@ -8,7 +8,7 @@ from libc.string cimport memcpy, memset
 
 from dualtape.core.array cimport VarArray, new_var_array
 from dualtape.core.loops cimport compute
-from dualtape.core.node cimport DT_SMALL, dt_array_node
+from dualtape.core.node cimport DT_NONE, DT_SMALL, dt_array_node
 from dualtape.core.tape cimport DT_ARRAY, Tape, append_node, dt_append, new_native_shadow
 from dualtape.core.view cimport MAX_DIMS, Storage, View
 
@@ -43,6 +43,7 @@ cdef View fresh(Tape tape, int nd, const Py_ssize_t *shape):
     for k in range(nd):
         n *= shape[k]
     size = n
+    s.first = DT_NONE
     s.level = tape.level
     s.tape = tape
     s.size = n
@@ -276,6 +277,7 @@ cdef void evaluate(int row, int arity, int nd, const Py_ssize_t *shape, Py_ssize
 
 cdef int64_t append_array_node(Tape tape, dt_array_node *node) except -1:
     cdef uintptr_t bits = <uintptr_t>node
+    tape.t.arrays |= 2
     if tape.t.size < tape.t.limit:
         return dt_append(&tape.t, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), 0.0)
     return append_node(tape, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), 0.0)

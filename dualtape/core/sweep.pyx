@@ -20,7 +20,7 @@ from dualtape.core.values cimport level_of, plain_of
 from dualtape.core.view cimport View, shape_of
 
 from dualtape.core.adjoint import adjoint_view
-from dualtape.core.assign import leaf_array
+from dualtape.core.assign import leaf_array, leaf_of_scalars
 from dualtape.core.strict import is_strict
 from dualtape.errors import InputError, escaped, no_memory, not_scalar
 
@@ -292,10 +292,14 @@ cdef class Recording:
         """A new independent array, over a copy of `x`: its VarArray, and the reference of its adjoint."""
         return leaf_array(self.tape, x)
 
+    def scalars(self, x):
+        """A new independent array of float64 whose elements are scalar variables: see `leaf_of_scalars`."""
+        return leaf_of_scalars(self.tape, x)
+
     @property
     def arrays(self):
         """Whether there are nodes on arrays."""
-        return self.tape.t.arrays != 0
+        return self.tape.t.arrays & 2 != 0
 
     def freeze(self):
         """Record nothing more."""

@@ -228,7 +228,6 @@ cdef class Tape:
         return dt_tape_held(&self.t)  # whole blocks counted
 
     cdef void forget(self) noexcept:
-        """Let go of all objects."""
         self.records = None
         self.dtypes = None
         self.kept = None
@@ -237,7 +236,6 @@ cdef class Tape:
         self.boxed = False
 
     cdef void rest(self) noexcept:
-        """Forget the program, keep the first block."""
         self.forget()
         dt_tape_rest(&self.t)
 
@@ -318,7 +316,7 @@ cdef class Tape:
         if self.records is None:
             self.records = []
         self.records.append(entry)
-        self.t.arrays = 1
+        self.t.arrays |= 2
         if value is None:
             append_node(self, DT_CALL, len(self.records) - 1, 0, NAN)
             return None
@@ -351,12 +349,15 @@ cdef class Tape:
 
 
 cdef Var new_var(Tape tape, uint32_t op, uint32_t a, uint32_t b, double value):
-    """Record a node whose result is a scalar."""
     return record(<PyObject *>tape, op, a, b, value)
 
 
+cdef Var handle(Tape tape, uint32_t index, double value):
+    """Another handle of a node."""
+    return dt_new_var(<PyTypeObject *>Var, <PyObject *>tape, tape.level, index, value)
+
+
 cdef int64_t append_node(Tape tape, uint32_t op, uint32_t a, uint32_t b, double value) except -1:
-    """Record a node without a scalar result; gives its place."""
     cdef int code = dt_room(&tape.t)
     if code != DT_OK:
         refuse(tape, code)
@@ -364,7 +365,6 @@ cdef int64_t append_node(Tape tape, uint32_t op, uint32_t a, uint32_t b, double 
 
 
 cdef uint32_t new_native_shadow(Tape tape, Py_ssize_t size) except? 0xFFFFFFFF:
-    """The number of the adjoint of an array of float64."""
     cdef uint32_t id = 0
     cdef int code = dt_tape_shadow(&tape.t, size, &id)
     if code != DT_OK:

@@ -16,6 +16,7 @@ cdef class Storage:
     cdef unsigned long long level  # of which differentiation; 0: plain numbers, until a traced one is assigned
     cdef Tape tape                 # reverse levels: the tape
     cdef uint32_t id               # reverse levels: which adjoint on the tape
+    cdef uint32_t first            # the scalar that element 0 is, where each element is a variable; else all bits set
     cdef bint needed               # a recorded node reads `data` in its sweep: the next write takes a copy first
     cdef double *p                 # reverse levels of float64 numbers: the primal's memory
     cdef object chunk              # small arrays: what `p` lies in

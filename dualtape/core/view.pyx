@@ -27,6 +27,8 @@ cdef extern from "Python.h":
     Py_ssize_t PySlice_AdjustIndices(Py_ssize_t length, Py_ssize_t *start, Py_ssize_t *stop, Py_ssize_t step)
 
 cdef object FLOAT64 = np.dtype(np.float64)
+cdef enum:
+    NO_SCALAR = 0xFFFFFFFF
 
 
 @cython.no_gc
@@ -37,6 +39,7 @@ cdef class Storage:
 
 cdef Storage new_storage(object data, Py_ssize_t size, object dtype):
     cdef Storage s = Storage.__new__(Storage)
+    s.first = NO_SCALAR
     s.data = data
     s.size = size
     s.dtype = dtype
@@ -66,6 +69,7 @@ cdef int resolve(Storage s) except -1:
         return 0
     while s.level != 0 and s.tape is None and not is_live(s.level):
         s.tangents = None
+        s.first = NO_SCALAR
         if isinstance(s.data, View):
             inner = (<View>s.data).store
             s.level = inner.level
@@ -108,8 +112,10 @@ cdef int raise_level(Storage s, object like) except -1:
         inner.id = s.id
         inner.needed = s.needed
         inner.tangents = s.tangents
+        inner.first = s.first
         s.data = flat_view(inner)
         s.p = NULL
+        s.first = NO_SCALAR
         s.needed = False
     s.level = level
     s.tape = tape
@@ -125,6 +131,7 @@ cdef int raise_level(Storage s, object like) except -1:
 
 cdef int unwritten(Storage s) except -1:
     """Take a copy of a primal that recorded nodes read, before it is written to."""
+    s.first = NO_SCALAR
     if s.needed:
         s.data = data_of(s).copy()
         s.chunk = None
@@ -286,6 +293,8 @@ cdef object subview(View a, object probe):
     cdef Py_ssize_t itemsize = (<cnp.ndarray>flat).dtype.itemsize
     cdef Py_ssize_t distance = place - data
     cdef int k
+    if cnp.PyArray_NDIM(probe) > MAX_DIMS:
+        raise ValueError(f"traced arrays have at most {MAX_DIMS} dimensions, not {cnp.PyArray_NDIM(probe)}")
     if cnp.PyArray_SIZE(probe) == 0 or distance < 0 or distance >= s.size * itemsize:
         return None
     cdef View out = new_array(s)
@@ -319,13 +328,15 @@ def view_by(View a, function):
     """
     resolve(a.store)
     probe = function(bottom(a))
-    if isinstance(probe, np.ndarray) and cnp.PyArray_SIZE(probe) == 0 and cnp.PyArray_NDIM(probe) <= MAX_DIMS:
+    if isinstance(probe, np.ndarray) and cnp.PyArray_SIZE(probe) == 0:
         return empty_view(a, probe)
     return subview(a, probe) if isinstance(probe, np.ndarray) else None
 
 
 cdef View empty_view(View a, object probe):
     """A view without elements."""
+    if cnp.PyArray_NDIM(probe) > MAX_DIMS:
+        raise ValueError(f"traced arrays have at most {MAX_DIMS} dimensions, not {cnp.PyArray_NDIM(probe)}")
     cdef View out = new_array(a.store)
     cdef int k
     out.nd = cnp.PyArray_NDIM(probe)

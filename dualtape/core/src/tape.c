@@ -144,7 +144,7 @@ int dt_tape_shadow(dt_tape *t, int64_t size, uint32_t *id) {
         t->shadow_size = sizes;
         t->cap_shadows = cap;
     }
-    t->arrays = 1;
+    t->arrays |= 1;
     t->shadow_size[t->n_shadows] = size;
     *id = t->n_shadows++;
     return DT_OK;

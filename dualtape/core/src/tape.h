@@ -91,7 +91,7 @@ typedef struct dt_tape {
     char *node_next; /* room for nodes on arrays, which never move */
     size_t node_room;
     void *node_chunks; /* the memory of those nodes, a list through the first words */
-    int arrays;        /* whether there is any node on arrays */
+    int arrays;        /* bit 0: there are arrays, bit 1: there are nodes on them */
     struct dt_tape *next_open; /* the tapes that are not closed form a list, to count what is alive */
     struct dt_tape *previous_open;
 } dt_tape;
