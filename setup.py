@@ -28,6 +28,7 @@ EXTENSIONS = {
     "dualtape.core.traced": [],
     "dualtape.core.dual": [],
     "dualtape.core.tape": [SRC / "tape.c"],
+    "dualtape.core.buffers": [SRC / "buffers.c"],
     "dualtape.core.view": [],
     "dualtape.core.adjoint": [],
     "dualtape.core.values": [],

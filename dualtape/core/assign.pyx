@@ -6,6 +6,7 @@ cimport cython
 cimport numpy as cnp
 
 from dualtape.core.adjoint cimport Call, reference, references
+from dualtape.core.buffers cimport doubles
 from dualtape.core.tape cimport DT_INPUT, Tape, append_node
 from dualtape.core.traced cimport Traced
 from dualtape.core.values cimport flattened, level_of, plain_of, primal_at, tangents_at, tape_of
@@ -149,6 +150,10 @@ cdef View like_input(object value):
     if isinstance(value, View):
         value = value.copy()
         return contiguous(new_storage(flat_view((<View>value).store), value.size, value.dtype), value.shape)
+    if cnp.PyArray_IS_C_CONTIGUOUS(value) and cnp.PyArray_TYPE(value) == cnp.NPY_FLOAT64:
+        flat = doubles(value.size)
+        flat[...] = value.reshape(-1)
+        return contiguous(new_storage(flat, value.size, value.dtype), value.shape)
     if cnp.PyArray_IS_C_CONTIGUOUS(value) or cnp.PyArray_IS_F_CONTIGUOUS(value) or value.size == 0:
         flat, order = flattened(value.copy(order="K"))
         return contiguous(new_storage(flat, flat.size, flat.dtype), value.shape, order)

@@ -33,6 +33,8 @@ cdef extern from "array.h" nogil:
         uint32_t count
         const dt_ufunc *ufuncs
         const dt_row *rows
+        void *(*take)(size_t bytes) noexcept
+        void (*give)(void *p) noexcept
         int failed
     enum:
         DT_NONE, DT_ELEMENTWISE, DT_SUM, DT_MATMUL, DT_SMALL

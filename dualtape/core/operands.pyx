@@ -7,6 +7,7 @@ from libc.stdint cimport int64_t, uint32_t, uintptr_t
 from libc.string cimport memcpy, memset
 
 from dualtape.core.array cimport VarArray, new_var_array
+from dualtape.core.buffers cimport doubles
 from dualtape.core.loops cimport compute
 from dualtape.core.node cimport DT_NONE, DT_SMALL, dt_array_node
 from dualtape.core.tape cimport DT_ARRAY, Tape, append_node, dt_append, new_native_shadow
@@ -38,11 +39,9 @@ cdef View fresh(Tape tape, int nd, const Py_ssize_t *shape):
     """A new array of float64 on a tape, its numbers not yet set."""
     cdef Storage s = Storage.__new__(Storage)
     cdef Py_ssize_t n = 1
-    cdef cnp.npy_intp size
     cdef int k
     for k in range(nd):
         n *= shape[k]
-    size = n
     s.first = DT_NONE
     s.level = tape.level
     s.tape = tape
@@ -57,7 +56,7 @@ cdef View fresh(Tape tape, int nd, const Py_ssize_t *shape):
             s.p = tape.small(n)
         s.chunk = tape.chunk
     else:
-        s.data = cnp.PyArray_SimpleNew(1, &size, cnp.NPY_FLOAT64)
+        s.data = doubles(n)
         s.p = <double *>cnp.PyArray_DATA(s.data)
     if tape.t.n_shadows < tape.t.cap_shadows:
         s.id = tape.t.n_shadows
@@ -98,11 +97,10 @@ cdef double *packed_on(Tape tape, int nd, const Py_ssize_t *shape, Py_ssize_t n,
                        const Py_ssize_t *step) except NULL:
     """A copy of a view, contiguous, that lives as long as the program."""
     cdef double *to
-    cdef cnp.npy_intp size = n
     if n <= 4 * DT_SMALL:
         to = <double *>tape.node_room(8 * (n if n else 1))
     else:
-        room = cnp.PyArray_SimpleNew(1, &size, cnp.NPY_FLOAT64)
+        room = doubles(n)
         tape.keep(room)
         to = <double *>cnp.PyArray_DATA(room)
     gather(nd, shape, n, p, step, to)
@@ -300,11 +298,10 @@ cdef const double *kept_constant(Tape tape, object array) except NULL:
     """The numbers of a plain array as they are now: the program may write to it later."""
     cdef Py_ssize_t n = cnp.PyArray_SIZE(array)
     cdef double *to
-    cdef cnp.npy_intp size = n
     if n <= 4 * DT_SMALL:
         to = <double *>tape.node_room(8 * (n if n else 1))
     else:
-        copy = cnp.PyArray_SimpleNew(1, &size, cnp.NPY_FLOAT64)
+        copy = doubles(n)
         tape.keep(copy)
         to = <double *>cnp.PyArray_DATA(copy)
     memcpy(to, cnp.PyArray_DATA(array), 8 * n)

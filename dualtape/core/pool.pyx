@@ -9,6 +9,7 @@ from libc.stdint cimport int64_t
 
 from dualtape.core.tape cimport Tape, release_blocks
 
+from dualtape.core.buffers import release as release_buffers
 from dualtape.errors import no_memory
 
 cdef extern from "scratch.h" nogil:
@@ -69,4 +70,4 @@ def release_memory():
         (<Tape>tape).close()
     spare_tapes.clear()
     release_blocks()
-    return held + <int64_t>dt_scratch_release()
+    return held + <int64_t>dt_scratch_release() + release_buffers()

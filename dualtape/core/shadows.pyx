@@ -5,9 +5,10 @@ import numpy as np
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.stdint cimport uint32_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc
 
 from dualtape.core.adjoint cimport Call, Reference
+from dualtape.core.buffers cimport give, take
 from dualtape.core.kernels cimport rows
 from dualtape.core.loops cimport ufuncs
 from dualtape.core.node cimport DT_SMALL, dt_shadows
@@ -40,6 +41,8 @@ cdef class Shadows:
         self.c.size = tape.t.shadow_size
         self.c.ufuncs = ufuncs
         self.c.rows = rows
+        self.c.take = take
+        self.c.give = give
         self.c.bar = <double **>calloc(max(tape.t.n_shadows, 1), sizeof(double *))
         if self.c.bar == NULL:
             raise no_memory(tape.t.size, tape.held(), 8 * tape.t.n_shadows)
@@ -95,7 +98,7 @@ cdef class Shadows:
 
 
 cdef void free_capsule(object capsule) noexcept:
-    free(PyCapsule_GetPointer(capsule, NULL))
+    give(PyCapsule_GetPointer(capsule, NULL))
 
 
 cdef Reference reference_of(object x):

@@ -185,8 +185,8 @@ static inline int64_t step_of(const int64_t *steps, const dt_array_node *node, i
 }
 
 /* The adjoint of what a node overwrote, taken out: in contiguous memory of its own. */
-static double *taken(const dt_array_node *node, double *bar, double *room) {
-    double *w = node->n <= BLOCK ? room : malloc((size_t)node->n * sizeof(double));
+static double *taken(const dt_shadows *s, const dt_array_node *node, double *bar, double *room) {
+    double *w = node->n <= BLOCK ? room : s->take((size_t)node->n * sizeof(double));
     if (!w) return NULL;
     if (!node->out.bstep || node->nd == 0) {
         memcpy(w, bar, (size_t)node->n * sizeof(double));
@@ -230,7 +230,7 @@ static void reverse_elementwise(const dt_array_node *node, dt_shadows *s, double
         if (!bar) return;
         w = bar + node->out.at;
         if (node->overwrites) {
-            w = taken(node, w, room);
+            w = taken(s, node, w, room);
             if (!w) {
                 s->failed = 1;
                 return;
@@ -309,7 +309,7 @@ scalars:
             scalar_bars[node->x[k].scalar] += totals[k];
 done:
     if (node->overwrites) {
-        if (w != room) free(w);
+        if (w != room) s->give(w);
     } else if (node->out.storage != DT_NONE) {
         dt_shadow_drop(s, node->out.storage);
     }
@@ -340,7 +340,7 @@ static void multiply(dt_shadows *s, int64_t m, int64_t k, int64_t n, const doubl
     double *to = c;
     int64_t tr = cr, tc = cc;
     if (add) {
-        to = malloc((size_t)(m * n) * sizeof(double));
+        to = s->take((size_t)(m * n) * sizeof(double));
         if (!to) {
             s->failed = 1;
             return;
@@ -355,7 +355,7 @@ static void multiply(dt_shadows *s, int64_t m, int64_t k, int64_t n, const doubl
     if (add) {
         for (int64_t i = 0; i < m; i++)
             for (int64_t j = 0; j < n; j++) c[i * cr + j * cc] += to[i * n + j];
-        free(to);
+        s->give(to);
     }
 }
 

@@ -61,6 +61,8 @@ typedef struct {
     void *arenas;         /* all arenas, a list through their first word */
     const dt_ufunc *ufuncs; /* by row of the table; behind them that of matmul */
     const dt_row *rows;
+    void *(*take)(size_t bytes); /* memory for large adjoints, and its return */
+    void (*give)(void *p);
     int failed;           /* out of memory */
 } dt_shadows;
 
@@ -88,7 +90,7 @@ static inline double *dt_shadow_make(dt_shadows *s, uint32_t storage, int zero) 
         bar = s->arena + s->used;
         s->used += wanted;
     } else {
-        bar = malloc((size_t)n * sizeof(double));
+        bar = s->take((size_t)n * sizeof(double));
         if (!bar) {
             s->failed = 1;
             return NULL;
@@ -100,13 +102,13 @@ static inline double *dt_shadow_make(dt_shadows *s, uint32_t storage, int zero) 
 }
 
 static inline void dt_shadow_drop(dt_shadows *s, uint32_t storage) {
-    if (s->size[storage] > DT_SMALL) free(s->bar[storage]);
+    if (s->size[storage] > DT_SMALL) s->give(s->bar[storage]);
     s->bar[storage] = NULL;
 }
 
 static inline void dt_shadows_end(dt_shadows *s) {
     for (uint32_t i = 0; i < s->count; i++)
-        if (s->bar[i] && s->size[i] > DT_SMALL) free(s->bar[i]);
+        if (s->bar[i] && s->size[i] > DT_SMALL) s->give(s->bar[i]);
     while (s->arenas) {
         void **arena = s->arenas;
         s->arenas = *arena;

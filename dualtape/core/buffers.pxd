@@ -1,0 +1,5 @@
+"""Memory for the numbers of large arrays."""
+
+cdef void *take(size_t bytes) noexcept nogil
+cdef void give(void *p) noexcept nogil
+cdef object doubles(Py_ssize_t n)
