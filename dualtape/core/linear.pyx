@@ -116,7 +116,7 @@ def total(View a, axes, bint keepdims):
         node.out.bstep = zero_steps
         bits = <uintptr_t>node
         tape.t.arrays |= 2
-        return new_var(tape, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), value)
+        return new_var(tape, DT_ARRAY, <uint32_t>bits, <uint32_t>(bits >> 32), value)
     for k in range(cnp.PyArray_NDIM(value)):
         shape[k] = cnp.PyArray_DIM(value, k)
     out = fresh(tape, cnp.PyArray_NDIM(value), shape)
@@ -270,9 +270,9 @@ cdef object record_matmul(object a, object b):
     tape.t.arrays |= 2
     if out is None:
         node.out.storage = DT_NONE
-        return new_var(tape, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), value)
+        return new_var(tape, DT_ARRAY, <uint32_t>bits, <uint32_t>(bits >> 32), value)
     node.out.storage = out.store.id
-    append_node(tape, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), 0.0)
+    append_node(tape, DT_ARRAY, <uint32_t>bits, <uint32_t>(bits >> 32), 0.0)
     return out
 
 

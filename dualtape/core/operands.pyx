@@ -277,8 +277,8 @@ cdef int64_t append_array_node(Tape tape, dt_array_node *node) except -1:
     cdef uintptr_t bits = <uintptr_t>node
     tape.t.arrays |= 2
     if tape.t.size < tape.t.limit:
-        return dt_append(&tape.t, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), 0.0)
-    return append_node(tape, DT_ARRAY, <uint32_t>(bits & 0xFFFFFFFF), <uint32_t>(bits >> 32), 0.0)
+        return dt_append(&tape.t, DT_ARRAY, <uint32_t>bits, <uint32_t>(bits >> 32), 0.0)
+    return append_node(tape, DT_ARRAY, <uint32_t>bits, <uint32_t>(bits >> 32), 0.0)
 
 
 cdef const int64_t *packed_steps(Tape tape, int nd, const Py_ssize_t *shape, View a) except NULL:
