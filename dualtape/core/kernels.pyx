@@ -86,7 +86,7 @@ def on_arrays(Py_ssize_t index, int place, *args, out=None):
     given = [*args] if out is None or np.shape(out) == () and place < 0 else [*args, out]
     wide = np.broadcast_arrays(*given)
     shape = wide[0].shape
-    flat = [np.ascontiguousarray(a, dtype=np.float64).reshape(-1) for a in wide]
+    flat = [np.require(a, np.float64, "CA").reshape(-1) for a in wide]
     result = np.empty(flat[0].size)
     x[0] = x[1] = x[2] = NULL
     for k in range(arity):

@@ -6,11 +6,12 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t, uint32_t
+from libc.string cimport memcpy
 
 from dualtape.core.adjoint cimport Reference
 from dualtape.core.kernels cimport dt_row, rows
 from dualtape.core.levels cimport enter, is_live, leave
-from dualtape.core.node cimport dt_shadows
+from dualtape.core.node cimport DT_SMALL, dt_shadows
 from dualtape.core.objects cimport reach_of, sweep_objects
 from dualtape.core.pool cimport give_scratch, give_tape, take_scratch, take_tape
 from dualtape.core.shadows cimport Shadows, reference_of, sweep_call
@@ -190,11 +191,31 @@ def adjoints(Tape tape, list outputs, list cotangents, list inputs):
         give_scratch(bar)
 
 
+cdef bint covers_in_c_order(View g):
+    """Whether a view's elements lie in C order without gaps."""
+    cdef Py_ssize_t step = 1
+    cdef int k
+    for k in range(g.nd - 1, -1, -1):
+        if g.shape_[k] != 1 and g.step_[k] != step:
+            return False
+        step *= g.shape_[k]
+    return True
+
+
 cdef object input_adjoint(Shadows shadows, object x, object bar):
     """The adjoint of a variable, for the caller to keep."""
+    cdef uint32_t id
+    cdef View g
     if type(x) is int:
         return 0.0 if bar is None else bar
-    flat = shadows.taken((<Reference>x).id)
+    id = (<Reference>x).id
+    g = (<Reference>x).shape_source
+    if shadows.native(id) and shadows.c.bar[id] != NULL and g.size <= DT_SMALL and covers_in_c_order(g):
+        out = cnp.PyArray_SimpleNew(g.nd, <cnp.npy_intp *>g.shape_, cnp.NPY_FLOAT64)
+        memcpy(cnp.PyArray_DATA(out), shadows.c.bar[id] + g.offset, 8 * g.size)
+        shadows.c.bar[id] = NULL if shadows.c.size[id] <= DT_SMALL else shadows.c.bar[id]
+        return out
+    flat = shadows.taken(id)
     if flat is None:
         n = shadows.c.size[(<Reference>x).id]
         dtype = shadows.tape.dtypes[(<Reference>x).id] if n < 0 else np.float64
