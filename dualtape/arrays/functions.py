@@ -171,7 +171,7 @@ def triu(m, k=0):
 @register(np.copy)
 def copy(a, order="K", subok=False):
     """A copy."""
-    return moves.copy(a)
+    return moves.copy(as_array(a), order)
 
 
 @register(np.copyto)

@@ -59,15 +59,15 @@ def _plain_scatter(x, key, shape):
     return out
 
 
-def copy(x):
-    """A contiguous copy."""
-    return apply_linear(_plain_copy, (x,), lambda bar, wanted: (bar,))
+def copy(x, order="C"):
+    """A copy in memory of its own, its axes in an order as for ``np.copy``."""
+    return apply_linear(lambda x: _plain_copy(x, order), (x,), lambda bar, wanted: (bar,))
 
 
-def _plain_copy(x):
+def _plain_copy(x, order):
     if isinstance(x, (Array, Traced)):
-        return copy(x)
-    return np.array(x, order="C")
+        return copy(x, order)
+    return np.array(x, order=order)
 
 
 def looked_at(x, function):
@@ -147,7 +147,7 @@ def pull_write(bar, shape, winners, real):
 def array(x, dtype=None, copy_=True):
     """An Array from anything that NumPy makes an array of, with traced values in any place."""
     if isinstance(x, Array):
-        return astype(x, dtype) if dtype is not None and np.dtype(dtype) != x.dtype else copy(x)
+        return astype(x, dtype) if dtype is not None and np.dtype(dtype) != x.dtype else copy(x, "K")
     if isinstance(x, Traced):
         if level_of(x) == 0:
             return plain_array(np.array(plain_of(x), dtype=dtype))

@@ -381,14 +381,14 @@ cdef class Array(View):
         return sorted({*object.__dir__(self), *METHODS, *[p for p in PROPERTIES if not p.endswith("=")]})
 
     def copy(self, order="C"):
-        """A copy, contiguous, in memory of its own."""
-        return HOOKS["copy"](self)
+        """A copy in memory of its own; `order` as for ndarray."""
+        return HOOKS["copy"](self, order)
 
     def __copy__(self):
-        return self.copy()
+        return self.copy("K")
 
     def __deepcopy__(self, memo):
-        return self.copy()
+        return self.copy("K")
 
     def __repr__(self):
         text = np.array_repr(bottom(self))
