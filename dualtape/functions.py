@@ -13,7 +13,9 @@ from math import comb, e, factorial, gcd, inf, isqrt, lcm, nan, perm, pi, tau
 
 import numpy as np
 
+from dualtape.arrays.moves import where as array_where
 from dualtape.core import function, traced
+from dualtape.core.array import Array
 from dualtape.core.traced import Traced
 from dualtape.rules.table import RULES
 
@@ -47,7 +49,7 @@ def _rounding(name, of_scalar):
     """floor, ceil, trunc, round: plain integers of scalars."""
 
     def rounding(x):
-        return _ROWS[name](x) if isinstance(x, np.ndarray) and x.ndim else of_scalar(x)
+        return _ROWS[name](x) if isinstance(x, (np.ndarray, Array)) and x.ndim else of_scalar(x)
 
     rounding.__name__ = rounding.__qualname__ = name
     rounding.__doc__ = (
@@ -118,6 +120,8 @@ def where(condition, x, y):
     >>> dt.derivative(lambda x: dt.where(x < 1, x, dt.sqrt(x - 1)))(0.0)
     1.0
     """
+    if any(isinstance(a, Array) for a in (condition, x, y)):
+        return array_where(condition, x, y)
     if any(isinstance(a, (np.ndarray, list, tuple)) for a in (condition, x, y)):
         condition, x, y = (a if isinstance(a, np.ndarray) else np.array(a, dtype=object) for a in (condition, x, y))
         chosen = np.where(condition.astype(bool), x, y)
@@ -142,7 +146,7 @@ def dot(x, y):
     ValueError
         If the lengths differ.
     """
-    if isinstance(x, np.ndarray) or isinstance(y, np.ndarray):
+    if isinstance(x, (np.ndarray, Array)) or isinstance(y, (np.ndarray, Array)):
         return np.dot(x, y)
     if not hasattr(x, "__len__") or not hasattr(y, "__len__"):
         return x * y
@@ -210,6 +214,8 @@ def modf(x):
     fractional : number
     whole : float
     """
+    if isinstance(x, Array):
+        return x - np.trunc(x), np.trunc(x)
     if not isinstance(x, Traced):
         return math.modf(x)
     whole = float(math.trunc(x))
@@ -345,6 +351,8 @@ def _predicate(name, sentence):
         if isinstance(x, np.ndarray) and x.dtype == object:
             return np.frompyfunc(predicate, 1, 1)(x).astype(bool)
         if isinstance(x, np.ndarray):
+            return getattr(np, name)(x)
+        if isinstance(x, Array):
             return getattr(np, name)(x)
         x = traced.plain(x)
         return getattr(cmath if isinstance(x, complex) else math, name)(x)

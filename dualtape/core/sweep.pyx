@@ -166,7 +166,7 @@ def adjoints(Tape tape, list outputs, list cotangents, list inputs):
     size = reach_of(tape, outputs)
     for cotangent in cotangents:
         native = native and (type(cotangent) is float or type(cotangent) is int or type(cotangent) is np.ndarray)
-    shadows = Shadows(tape, not native) if tape.t.n_shadows else None
+    shadows = Shadows(tape, not native) if tape.t.arrays else None
     if not native:
         bars = sweep_objects(tape, outputs, cotangents, shadows)
         return [input_adjoint(shadows, x, bars[x] if x < <long>size else None) if type(x) is int
