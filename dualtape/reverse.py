@@ -7,6 +7,7 @@ import numpy as np
 
 from dualtape.core.array import Array
 from dualtape.core.sweep import Recording, value_and_gradient_of_float
+from dualtape.core.tape import Var
 from dualtape.core.traced import is_complex, plain
 from dualtape.core.values import level_of, plain_of
 from dualtape.errors import InputError, OptionError, not_scalar, unknown_result
@@ -181,6 +182,9 @@ def value_and_gradient(f, /, *args, argnums=None, has_aux=False, **kwargs):
         need_callable(f, "value_and_gradient")
         return value_and_gradient_of_float(f, args[0])
     need_callable(f, "value_and_gradient")
+    if len(args) == 1 and type(args[0]) is np.ndarray and argnums is None and not has_aux and not kwargs:
+        if args[0].dtype == np.float64:
+            return _value_and_gradient_of_array(f, args[0])
     places, many = chosen(args, argnums)
     arguments = _Arguments(args, places)
     with Recording() as recording:
@@ -191,6 +195,17 @@ def value_and_gradient(f, /, *args, argnums=None, has_aux=False, **kwargs):
             value = (value, _strip(recording, aux))
         del aux
     return value, arguments.derivatives(bars, many)
+
+
+def _value_and_gradient_of_array(f, x):
+    """Value and gradient at one array of float64: the short way, past structures."""
+    with Recording() as recording:
+        a, place = recording.array(x)
+        out = f(a)
+        del a
+        value, bars = scalar_gradient(recording, out, [place])
+        del out
+    return value, bars[0]
 
 
 def scalar_gradient(recording, out, inputs):
@@ -205,6 +220,8 @@ def scalar_gradient(recording, out, inputs):
 
 def scalar_output(recording, out):
     """What a function returned, as one real number; a 0-d array counts for one."""
+    if type(out) is Var and recording.owns(out):
+        return out
     own = recording.output(out)
     if own is None or (is_array(own) and own.ndim):
         raise not_scalar(type(out))

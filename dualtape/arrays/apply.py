@@ -47,7 +47,9 @@ def is_array(x):
 
 
 def strip_plain(x):
-    """An Array of plain numbers as an ndarray; anything else as it is."""
+    """An Array of plain numbers as an ndarray, and so a matrix; anything else as it is."""
+    if isinstance(x, np.matrix):
+        return np.asarray(x)
     return plain_of(x) if isinstance(x, (Array, Traced)) and level_of(x) == 0 else x
 
 
