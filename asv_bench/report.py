@@ -1,18 +1,24 @@
 """The table of figures in the README, measured here and now: `python asv_bench/report.py`.
 
-Prints Markdown: the machine, then one row for each figure. `--quick` leaves out the longest recordings, `--write`
-puts the result into the README.
+Prints Markdown: the machine, then one row for each figure, of programs on numbers and of programs on arrays.
+`--quick` leaves out the longest recordings and the larger arrays, `--write` puts the result into the README.
 """
 
 import argparse
+import os
 import platform
 import sys
 from pathlib import Path
 
-import numpy as np
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"  # read when NumPy is imported
 
-import dualtape as dt
-from benchmarks import overhead, programs, recording, scalar_loop, timing
+import numpy as np  # noqa: E402
+
+import array_report  # noqa: E402
+import dualtape as dt  # noqa: E402
+from array_report import measured  # noqa: E402
+from benchmarks import overhead, programs, recording, scalar_loop, timing  # noqa: E402
 
 
 def processor():
@@ -39,14 +45,6 @@ def machine():
         f"{processor()}, {platform.system()}, {versions}; plain Python takes {plain_nanoseconds():.1f} ns for each "
         "operation of Lorenz"
     )
-
-
-def measured(benchmark, method, *parameters):
-    """The value of one `track_` method of a benchmark class."""
-    instance = benchmark()
-    if hasattr(instance, "setup"):
-        instance.setup(*parameters)
-    return getattr(instance, method)(*parameters)
 
 
 def rows(quick):
@@ -98,12 +96,13 @@ def rows(quick):
 def lines(quick):
     """Yield the report, line by line."""
     yield f"Machine: {machine()}."
-    yield ""
-    yield "| work | to reach | measured |"
-    yield "|-|-|-|"
-    for work, goal, value, form in rows(quick):
-        digits, _, unit = form.partition(" ")
-        yield f"| {work} | {'≤ ' + goal if goal else ''} | {value:{digits}}{' ' + unit if unit else ''} |"
+    for title, table in (("work", rows), ("work on arrays, over plain NumPy", array_report.rows)):
+        yield ""
+        yield f"| {title} | to reach | measured |"
+        yield "|-|-|-|"
+        for work, goal, value, form in table(quick):
+            digits, _, unit = form.partition(" ")
+            yield f"| {work} | {'≤ ' + goal if goal else ''} | {value:{digits}}{' ' + unit if unit else ''} |"
 
 
 def main():

@@ -123,6 +123,10 @@ def test_small_mlp_has_about_500_parameters(programs):
     direction = np.cos(np.arange(498.0))
     slope = programs.small_mlp_loss(p + 1e-30j * direction, *data).imag / 1e-30
     assert gradient @ direction == pytest.approx(slope, rel=1e-11)
+    cuts = np.cumsum([(m + 1) * n for m, n in zip(sizes, sizes[1:])])[:-1]
+    weights = [(v[:-n].reshape(-1, n), v[-n:]) for v, n in zip(np.split(p, cuts), sizes[1:])]
+    _, by_hand = programs.MLPByHand(sizes, 16)(weights, *data)
+    assert_allclose(gradient, np.concatenate([g.ravel() for pair in by_hand for g in pair]), rtol=1e-10, atol=1e-15)
 
 
 def test_stencil(programs):
@@ -150,14 +154,40 @@ def test_elements(programs):
     assert dt.value_and_gradient(programs.add_repeatedly, 2.0, n=9) == (18.0, 9.0)
 
 
-@pytest.mark.parametrize("chain", ["add", "mul", "tanh", "exp", "matmul"])
+def test_rosenbrock(programs):
+    x = 1.0 + programs.det((9,), 0, 0.5)
+    value, gradient = programs.rosenbrock_by_hand(x)
+    assert value == pytest.approx(programs.rosenbrock(x), rel=1e-13)
+    assert_allclose(gradient, [programs.rosenbrock(x + 1e-30j * e).imag / 1e-30 for e in np.eye(9)], rtol=1e-11)
+    assert_allclose(dt.gradient(programs.rosenbrock, x), gradient, rtol=1e-11)
+
+
+def test_gauss_seidel(programs):
+    """A sweep solves with the lower triangle, the ends kept."""
+    n, sweeps = 7, 4
+    u, f = programs.stencil_point(n), programs.det((n,), 0, 0.1)
+    lower, upper, source = np.eye(n), np.zeros((n, n)), np.zeros((n, n))
+    for i in range(1, n - 1):
+        lower[i, i - 1], upper[i, i + 1], source[i, i] = -0.5, 0.5, 0.5
+    upper[0, 0] = upper[-1, -1] = 1.0
+    in_u, in_f = np.eye(n), np.zeros((n, n))
+    for _ in range(sweeps):
+        in_u, in_f = np.linalg.solve(lower, upper @ in_u), np.linalg.solve(lower, upper @ in_f + source)
+    end = in_u @ u + in_f @ f
+    value, (du, df) = dt.value_and_gradient(programs.gauss_seidel, u, f, sweeps=sweeps)
+    assert value == pytest.approx(end @ end, rel=1e-13)
+    assert_allclose(du, 2.0 * in_u.T @ end, rtol=1e-11, atol=1e-14)
+    assert_allclose(df, 2.0 * in_f.T @ end, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("chain", ["add", "mul", "div", "tanh", "exp", "sin", "matmul"])
 def test_chains(programs, chain):
     f = getattr(programs, chain + "_chain")
     x, y = programs.matrix_point() if chain == "matmul" else programs.chain_point(6)
-    value, (dx, dy) = dt.value_and_gradient(f, x, y)
-    assert value == pytest.approx(f(x, y), rel=1e-13)
+    value, (dx, dy) = dt.value_and_gradient(f, x, y, length=100)
+    assert value == pytest.approx(f(x, y, 100), rel=1e-13)
     ex, ey = np.cos(np.arange(float(x.size))).reshape(x.shape), np.sin(np.arange(float(y.size))).reshape(y.shape)
-    slope = f(x + 1e-30j * ex, y + 1e-30j * ey).imag / 1e-30
+    slope = f(x + 1e-30j * ex, y + 1e-30j * ey, 100).imag / 1e-30
     assert np.vdot(dx, ex) + np.vdot(dy, ey) == pytest.approx(slope, rel=1e-11)
 
 

@@ -167,6 +167,29 @@ def stencil_point(n=10**4):
     return np.sin(np.linspace(0.0, 20.0, n)) + 0.1 * np.cos(np.arange(float(n)))
 
 
+def rosenbrock(x):
+    """Rosenbrock's function on whole arrays."""
+    return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+
+
+def rosenbrock_by_hand(x):
+    """(value, gradient) of `rosenbrock`."""
+    a, b = x[1:] - x[:-1] ** 2, 1.0 - x[:-1]
+    gradient = np.zeros_like(x)
+    gradient[1:] = 200.0 * a
+    gradient[:-1] -= 400.0 * a * x[:-1] + 2.0 * b
+    return 100.0 * (a @ a) + b @ b, gradient
+
+
+def gauss_seidel(u, f, sweeps=10):
+    """Sum of squares after some sweeps for -u'' = f, each element replaced as soon as it is known."""
+    u = u.copy()
+    for _ in range(sweeps):
+        for i in range(1, len(u) - 1):
+            u[i] = 0.5 * (u[i - 1] + u[i + 1] + f[i])
+    return np.sum(u * u)
+
+
 def read_elements(x):
     """The elements added up one by one."""
     total = 0.0
@@ -199,36 +222,48 @@ def copy_elements(x):
     return np.sum(y)
 
 
-CHAIN = 100
+CHAIN = 1000
 
 
-def add_chain(x, y):
-    for _ in range(CHAIN):
+def add_chain(x, y, length=CHAIN):
+    for _ in range(length):
         x = x + y
     return np.sum(x)
 
 
-def mul_chain(x, y):
-    for _ in range(CHAIN):
+def mul_chain(x, y, length=CHAIN):
+    for _ in range(length):
         x = x * y
     return np.sum(x)
 
 
-def tanh_chain(x, y, tanh=np.tanh):
-    for _ in range(CHAIN):
+def div_chain(x, y, length=CHAIN):
+    for _ in range(length):
+        x = x / y
+    return np.sum(x)
+
+
+def tanh_chain(x, y, length=CHAIN, tanh=np.tanh):
+    for _ in range(length):
         x = tanh(x)
     return np.sum(x)
 
 
-def exp_chain(x, y, exp=np.exp):
+def sin_chain(x, y, length=CHAIN, sin=np.sin):
+    for _ in range(length):
+        x = sin(x)
+    return np.sum(x)
+
+
+def exp_chain(x, y, length=CHAIN, exp=np.exp):
     """Half of the operations are negations: exp alone would overflow after four."""
-    for _ in range(CHAIN // 2):
+    for _ in range(length // 2):
         x = exp(-x)
     return np.sum(x)
 
 
-def matmul_chain(x, y):
-    for _ in range(CHAIN):
+def matmul_chain(x, y, length=CHAIN):
+    for _ in range(length):
         x = x @ y
     return np.sum(x)
 

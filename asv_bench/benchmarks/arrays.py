@@ -1,5 +1,11 @@
 """Programs on arrays: the cost of their derivatives over the cost of running them."""
 
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 
 import dualtape as dt
@@ -7,26 +13,45 @@ import dualtape as dt
 from . import array_programs as programs
 from .timing import microseconds, ratio, separate
 
+# Prints by how many bytes the memory of the process peaks above where it stood before the call.
+PEAK = """
+from pathlib import Path
+from benchmarks import arrays
+
+def memory(entry):
+    line = next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith(entry))
+    return 1024 * int(line.split()[1])
+
+benchmark = arrays.MLP()
+benchmark.setup()
+Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+before = memory("VmRSS")
+result = benchmark.{call}()
+print(memory("VmHWM") - before)
+"""
+
 
 class Chains:
-    """Chains of 100 operations; their plain and their differentiated form."""
+    """Chains of operations, their plain and their differentiated form.
+
+    They have 1000 operations on the smallest arrays, so that what a differentiation takes beside them does not count,
+    and 100 on others, so that all results stay in the cache.
+    """
 
     timeout = 120
 
     def choose(self, operation, size):
         """Set up the chain of an operation at a point of a given size."""
         name = operation.removeprefix("np.")
+        self.length = 1000 if size <= 16 else 100
         self.chain = getattr(programs, name + "_chain")
         self.point = programs.matrix_point(size) if name == "matmul" else programs.chain_point(size)
         recorded = separate(self.chain)
-        if operation in ("tanh", "exp"):
-            function = getattr(dt, operation)
-            self.recorded = lambda x, y: recorded(x, y, function)
-        else:
-            self.recorded = recorded
+        functions = (getattr(dt, operation),) if operation in ("tanh", "exp", "sin") else ()
+        self.recorded = lambda x, y: recorded(x, y, self.length, *functions)
 
     def plain(self):
-        return self.chain(*self.point)
+        return self.chain(*self.point, self.length)
 
     def derivative(self):
         return dt.value_and_gradient(self.recorded, *self.point)
@@ -35,7 +60,7 @@ class Chains:
 class Elementwise(Chains):
     """Operations on vectors, by operators, by the functions of dualtape and by those of NumPy."""
 
-    params = (("add", "mul", "tanh", "exp", "np.tanh", "np.exp"), (4, 128, 1024))
+    params = (("add", "mul", "div", "tanh", "exp", "sin", "np.tanh", "np.exp", "np.sin"), (4, 128, 1024))
     param_names = ("operation", "size")
 
     def setup(self, operation, size):
@@ -47,7 +72,7 @@ class Elementwise(Chains):
 
     def track_operation(self, operation, size):
         """Nanoseconds of one operation, run, recorded and swept."""
-        return 1e3 * microseconds(self.derivative) / programs.CHAIN
+        return 1e3 * microseconds(self.derivative) / self.length
 
     track_gradient.unit = "ratio"
     track_operation.unit = "ns"
@@ -68,7 +93,7 @@ class MatrixProduct(Chains):
 
     def track_operation(self, size):
         """Nanoseconds of one product, run, recorded and swept."""
-        return 1e3 * microseconds(self.derivative) / programs.CHAIN
+        return 1e3 * microseconds(self.derivative) / self.length
 
     track_gradient.unit = "ratio"
     track_operation.unit = "ns"
@@ -88,7 +113,7 @@ class Dtypes(Chains):
         point = [v.astype(dtype) for v in self.point]
         chain = self.recorded
         real = (lambda x, y: chain(x, y).real) if dtype == "complex128" else chain
-        return microseconds(lambda: dt.value_and_gradient(real, *point)) / programs.CHAIN
+        return microseconds(lambda: dt.value_and_gradient(real, *point)) / self.length
 
     def track_extra(self, operation, dtype):
         """Microseconds of one operation, run, recorded and swept, beyond those on float64."""
@@ -152,6 +177,53 @@ class Stencil:
     track_gradient.unit = "ratio"
 
 
+class GaussSeidel:
+    """Ten Gauss-Seidel sweeps over 1000 points: 10^4 elements computed from their neighbours and replaced."""
+
+    timeout = 120
+
+    def setup(self):
+        self.point = programs.stencil_point(1000), programs.det((1000,), 0, 0.01)
+        self.recorded = separate(programs.gauss_seidel)
+
+    def track_gradient(self):
+        """Time of value and gradient over the plain run on arrays."""
+        return ratio(
+            lambda: dt.value_and_gradient(self.recorded, *self.point), lambda: programs.gauss_seidel(*self.point)
+        )
+
+    def track_element(self):
+        """Nanoseconds for each element replaced: three reads, four operations, one write, swept."""
+        return 1e3 * microseconds(lambda: dt.value_and_gradient(self.recorded, *self.point)) / 9980
+
+    track_gradient.unit = "ratio"
+    track_element.unit = "ns"
+
+
+class Rosenbrock:
+    """Rosenbrock's function on whole arrays."""
+
+    params = (100, 10**5)
+    param_names = ("n",)
+
+    def setup(self, n):
+        self.x = 1.0 + programs.det((n,), 0, 0.5)
+        self.recorded = separate(programs.rosenbrock)
+
+    def derivative(self):
+        return dt.value_and_gradient(self.recorded, self.x)
+
+    def track_gradient(self, n):
+        """Time of value and gradient over the plain run."""
+        return ratio(self.derivative, lambda: programs.rosenbrock(self.x))
+
+    def track_over_hand_written(self, n):
+        """Time of value and gradient over those written by hand."""
+        return ratio(self.derivative, lambda: programs.rosenbrock_by_hand(self.x))
+
+    track_gradient.unit = track_over_hand_written.unit = "ratio"
+
+
 class MLP:
     """A network 784-512-512-10, batch 256: against the gradient written by hand, and against the plain loss."""
 
@@ -161,20 +233,39 @@ class MLP:
         self.weights = programs.mlp_weights()
         self.data = programs.mlp_data()
         self.recorded = separate(programs.mlp_loss)
-        self.by_hand = programs.MLPByHand()
+
+    def by_hand(self):
+        """The gradient written by hand; its buffers are made at the first call."""
+        if not hasattr(self, "buffers"):
+            self.buffers = programs.MLPByHand()
+        return self.buffers(self.weights, *self.data)
 
     def derivative(self):
         return dt.value_and_gradient(self.recorded, self.weights, *self.data, argnums=0)
 
     def track_over_hand_written(self):
         """Time of value and gradient over those written by hand."""
-        return ratio(self.derivative, lambda: self.by_hand(self.weights, *self.data))
+        return ratio(self.derivative, self.by_hand)
 
     def track_gradient(self):
         """Time of value and gradient over the plain loss."""
         return ratio(self.derivative, lambda: programs.mlp_loss(self.weights, *self.data))
 
-    track_over_hand_written.unit = track_gradient.unit = "ratio"
+    def peak(self, call):
+        """Bytes by which the memory of a fresh process peaks in one call; NaN where the system does not tell."""
+        if not Path("/proc/self/clear_refs").exists():
+            return float("nan")
+        path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+        environment = dict(os.environ, PYTHONPATH=path, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+        command = [sys.executable, "-c", PEAK.format(call=call)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+        return int(done.stdout)
+
+    def track_peak_memory(self):
+        """Peak memory of the first value and gradient over that of the first by hand, buffers and result included."""
+        return statistics.median(self.peak("derivative") / self.peak("by_hand") for _ in range(3))
+
+    track_over_hand_written.unit = track_gradient.unit = track_peak_memory.unit = "ratio"
 
 
 class LSTM:

@@ -12,7 +12,7 @@ cnp.import_array()
 
 # Below this many doubles malloc's own lists serve as well.
 cdef enum:
-    LARGE = 4096
+    LARGE = 512
 
 
 cdef void *take(size_t bytes) noexcept nogil:

@@ -317,10 +317,29 @@ done:
 
 /* --- matrix products ------------------------------------------------------------------------------------------- */
 
+/* c (+)= a b for a column and a row */
+DT_CLONES static void multiply_outer(int64_t m, int64_t n, const double *a, int64_t ar, const double *b, int64_t bc,
+                                     double *c, int64_t cr, int64_t cc, int add) {
+    for (int64_t i = 0; i < m; i++) {
+        const double f = a[i * ar];
+        double *restrict to = c + i * cr;
+        if (!add)
+            for (int64_t j = 0; j < n; j++) to[j * cc] = 0.0;
+        if (bc == 1 && cc == 1)
+            for (int64_t j = 0; j < n; j++) to[j] += f * b[j];
+        else
+            for (int64_t j = 0; j < n; j++) to[j * cc] += f * b[j * bc];
+    }
+}
+
 /* c (+)= a b for an m x k and a k x n matrix, with steps between rows and columns. */
 static void multiply(dt_shadows *s, int64_t m, int64_t k, int64_t n, const double *a, int64_t ar, int64_t ac,
                      const double *b, int64_t br, int64_t bc, double *c, int64_t cr, int64_t cc, int add) {
     const dt_ufunc *matmul = &s->ufuncs[DT_ROWS];
+    if (k == 1) {
+        multiply_outer(m, n, a, ar, b, bc, c, cr, cc, add);
+        return;
+    }
     if (m * k * n <= 1024 || !matmul->loop) {
         if (!add)
             for (int64_t i = 0; i < m; i++)

@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#if defined(_WIN32)
+#include <malloc.h>
+#endif
 #if defined(_MSC_VER)
 #include <intrin.h>
 #endif
@@ -35,6 +38,24 @@ static void lock(void) {
 }
 static void unlock(void) { __atomic_clear(&taken, __ATOMIC_RELEASE); }
 #endif
+
+/* Vector instructions are slow on numbers that straddle lines of the cache: data begin at one. */
+static void *aligned_take(size_t bytes) {
+#if defined(_WIN32)
+    return _aligned_malloc(bytes, HEADER);
+#else
+    void *p = NULL;
+    return posix_memalign(&p, HEADER, bytes) == 0 ? p : NULL;
+#endif
+}
+
+static void aligned_give(void *p) {
+#if defined(_WIN32)
+    _aligned_free(p);
+#else
+    free(p);
+#endif
+}
 
 /* Sizes are rounded up to the next of four steps to each power of two. */
 static int class_of(size_t bytes, size_t *rounded) {
@@ -70,7 +91,7 @@ void *dt_buffer_take(size_t bytes) {
         unlock();
     }
     if (!b) {
-        b = malloc(HEADER + rounded);
+        b = aligned_take(HEADER + rounded);
         if (!b) return NULL;
         b->bytes = rounded;
         b->class = class;
@@ -91,7 +112,7 @@ void dt_buffer_give(void *p) {
         }
         unlock();
     }
-    free(b);
+    aligned_give(b);
 }
 
 size_t dt_buffer_release(void) {
@@ -102,7 +123,7 @@ size_t dt_buffer_release(void) {
             buffer *b = kept[class];
             kept[class] = b->next;
             bytes += b->bytes;
-            free(b);
+            aligned_give(b);
         }
     kept_bytes = 0;
     unlock();
