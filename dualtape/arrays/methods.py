@@ -1,7 +1,5 @@
 """Methods and attributes of traced arrays, as on ndarray."""
 
-import html
-
 import numpy as np
 
 from dualtape.arrays import elementwise as rows
@@ -206,6 +204,8 @@ def _too_few():
 
 def _html(x):
     """A table of the primal, for notebooks."""
+    import html  # for notebooks alone
+
     plain = plain_of(x)
     head = f"{type(x).__name__} of shape {x.shape}, {x.dtype}"
     if plain.ndim not in (1, 2) or plain.size == 0 or max(plain.shape) > 30:
