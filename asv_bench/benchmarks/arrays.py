@@ -34,8 +34,8 @@ print(memory("VmHWM") - before)
 class Chains:
     """Chains of operations, their plain and their differentiated form.
 
-    They have 1000 operations on the smallest arrays, so that what a differentiation takes beside them does not count,
-    and 100 on others, so that all results stay in the cache.
+    They have 1000 operations, so that what a differentiation takes beside them hardly counts. On the largest arrays
+    they have 200, so that all results stay in the cache.
     """
 
     timeout = 120
@@ -43,7 +43,7 @@ class Chains:
     def choose(self, operation, size):
         """Set up the chain of an operation at a point of a given size."""
         name = operation.removeprefix("np.")
-        self.length = 1000 if size <= 16 else 100
+        self.length = 1000 if size <= 128 else 200
         self.chain = getattr(programs, name + "_chain")
         self.point = programs.matrix_point(size) if name == "matmul" else programs.chain_point(size)
         recorded = separate(self.chain)
