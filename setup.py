@@ -21,6 +21,8 @@ DEBUG = os.environ.get("DUALTAPE_DEBUG", "") not in ("", "0")
 SANITIZE = os.environ.get("DUALTAPE_SANITIZE", "")
 WINDOWS = sys.platform == "win32"
 
+_SWEEPS = ("sweep", "array", "second", "lanes", "lanes_elementwise", "lanes_products")
+
 # The C sources that each extension links: one extension for each C file.
 EXTENSIONS = {
     "dualtape.core.kernels": [GENERATED / "dualtape_kernels.c", SRC / "special.c"],
@@ -41,7 +43,9 @@ EXTENSIONS = {
     "dualtape.core.shadows": [],
     "dualtape.core.objects": [],
     "dualtape.core.pool": [SRC / "scratch.c"],
-    "dualtape.core.sweep": [SRC / "array.c", SRC / "sweep.c", SRC / "second.c"],
+    "dualtape.core.passes": [SRC / f"{name}.c" for name in _SWEEPS],
+    "dualtape.core.lanes": [],
+    "dualtape.core.sweep": [],
     "dualtape.core.function": [],
 }
 

@@ -27,8 +27,10 @@ def jacobian(f, /, *args, mode="auto", **kwargs):
     x : number, array or structure of them
         Where to differentiate. Left out, the result is a function of it.
     mode : {"auto", "forward", "reverse"}, optional
-        Forward mode runs f once for every eight inputs; reverse mode records it once and sweeps once for every
-        output; "auto" takes the cheaper.
+        Forward mode runs f once for every eight inputs. Reverse mode records it once and sweeps once for every eight
+        outputs, or once for every output where numbers other than floats take part. "auto" takes the cheaper of
+        sweeps over one recording, for the outputs or for the inputs, and of running f on dual numbers where those do
+        not serve.
     **kwargs
         Passed to f and not differentiated.
 
@@ -60,7 +62,8 @@ def jacobian(f, /, *args, mode="auto", **kwargs):
     if len(args) != 1:
         raise TypeError(f"dt.jacobian(f, x) takes one point ({len(args)} given): pass further values by keyword")
     point = Leaves(args[0], "x")
-    if mode == "forward" or (mode == "auto" and point.size <= CHUNK):
+    few = point.size <= CHUNK and not any(is_array(x) for x in point.slots)
+    if mode == "forward" or (mode == "auto" and few):
         return _forward_jacobian(f, point, kwargs)
     return _reverse_jacobian(f, point, kwargs, mode)
 
@@ -107,10 +110,10 @@ class _Result:
         self.sizes = [x.size if is_array(x) else 1 for x in self.leaves.leaves]
 
     def assemble(self, rows, point):
-        """The Jacobian from its rows, one for each output number."""
+        """The Jacobian from its rows, one for each output number: an ndarray, or a list of lists."""
         shape = self.leaves.shape
         if shape is not None and point.shape is not None:
-            return _as_array([x for row in rows for x in row], shape + point.shape, point.dtype)
+            return _as_array(_flat(rows), shape + point.shape, point.dtype)
         place = 0
         leaves = []
         for leaf_shape, count in zip(self.shapes, self.sizes, strict=True):
@@ -118,6 +121,13 @@ class _Result:
             place += count
             leaves.append(_block(part, leaf_shape, point))
         return self.leaves.unflatten(leaves)
+
+
+def _flat(rows, start=None, stop=None):
+    """The numbers of some columns, row after row."""
+    if isinstance(rows, np.ndarray):
+        return rows[:, start:stop].reshape(-1)
+    return [x for row in rows for x in row[start:stop]]
 
 
 def _block(rows, shape, point):
@@ -129,7 +139,7 @@ def _block(rows, shape, point):
             blocks.append(None)
             continue
         count = leaf.size if is_array(leaf) else 1
-        part = [x for row in rows for x in row[start : start + count]]
+        part = _flat(rows, start, start + count)
         start += count
         blocks.append(_as_array(part, shape + (leaf.shape if is_array(leaf) else ()), np.dtype(np.float64)))
     return point.unflatten(blocks)
@@ -137,6 +147,10 @@ def _block(rows, shape, point):
 
 def _as_array(values, shape, dtype):
     """Numbers as an array, of objects where they are traced; a number where the shape is ()."""
+    if isinstance(values, np.ndarray):
+        if shape == ():
+            return float(values[0]) if dtype == np.float64 else dtype.type(values[0])
+        return values.reshape(shape).astype(dtype, copy=False)
     if shape == ():
         return values[0] if isinstance(values[0], Traced) or dtype == np.float64 else dtype.type(values[0])
     if all(type(x) in (int, float) for x in values):
@@ -156,6 +170,7 @@ def is_real_number(x):
 def _reverse_jacobian(f, point, kwargs, mode):
     n = point.size
     with Recording() as recording:
+        recording.keep_all()
         pairs = [variable(recording, x) for x in point.slots]
         inputs = [place for _, place in pairs]
         out = f(point.rebuild([value for value, _ in pairs]), **kwargs)
@@ -167,22 +182,36 @@ def _reverse_jacobian(f, point, kwargs, mode):
             return _forward_jacobian(f, point, kwargs)
         mine = [x for x in own if recording.owns(x)]
         size = sum(x.size if is_array(x) else 1 for x in mine)
-        if mode == "auto" and size > n and not recording.boxed and not recording.arrays:
-            columns = recording.tangents(mine, np.eye(n)).T.tolist()
-        elif mode == "auto" and size > n and recording.arrays:
+        columns = None
+        if mode == "auto" and 2 * size > n and mine:
+            columns = recording.tangents(inputs, mine, np.eye(n))
+        if columns is not None:
+            columns = columns.T
+        elif mode == "auto" and size > n:
             del out, own, mine, result
             return _forward_jacobian(f, point, kwargs)
         else:
-            columns = [_row(recording, x, w, inputs) for x in mine for w in _unit_cotangents(recording, x)]
-        columns = iter(columns)
-        rows = []
-        for x in own:
-            for _ in range(x.size if is_array(x) else 1):
-                rows.append(next(columns) if recording.owns(x) else [0.0] * n)
+            columns = recording.cotangents(inputs, mine, np.eye(size)) if size > 1 else None
+            if columns is None:
+                columns = [_row(recording, x, w, inputs) for x in mine for w in _unit_cotangents(recording, x)]
+        rows = _with_zeros(columns, own, recording, n)
         result.leaves.slots = []
         del out, own, mine, columns
         shape_holder = _plain_result(result, recording)
     return shape_holder.assemble(rows, point)
+
+
+def _with_zeros(rows, own, recording, n):
+    """The rows of a Jacobian with those of results that depend on nothing between them."""
+    if isinstance(rows, np.ndarray):
+        depends = np.concatenate([np.full(x.size if is_array(x) else 1, recording.owns(x)) for x in own])
+        if depends.all():
+            return rows
+        out = np.zeros((depends.size, n))
+        out[depends] = rows
+        return out
+    rows = iter(rows)
+    return [next(rows) if recording.owns(x) else [0.0] * n for x in own for _ in range(x.size if is_array(x) else 1)]
 
 
 def _complex(x):
@@ -218,8 +247,8 @@ def _plain_result(result, recording):
 def hessian(f, /, *args, **kwargs):
     """Hessian of a scalar function, by forward over reverse mode.
 
-    f is recorded once. Programs on floats then run in C, four directions at a time; programs on other numbers, and
-    nested differentiations, by dual numbers through the gradient.
+    f is recorded once. Programs on floats and arrays of float64 are then swept with eight directions at a time;
+    programs on other numbers, and nested differentiations, go by dual numbers through the gradient.
 
     Parameters
     ----------
@@ -263,7 +292,7 @@ def hessian(f, /, *args, **kwargs):
     if rows is None:
         return jacobian(lambda x: gradient(f, x, **kwargs), args[0], mode="forward")
     if point.shape is not None:
-        return _as_array([x for row in rows for x in row], point.shape + point.shape, point.dtype)
+        return _as_array(_flat(rows), point.shape + point.shape, point.dtype)
     place = 0
     leaves = []
     for leaf, count in zip(point.leaves, point.counts, strict=True):
@@ -279,15 +308,18 @@ def _second(f, point, directions, kwargs):
     if any(type(x) is not float and not _is_float64(x) for x in point.slots):
         return None
     with Recording() as recording:
-        out = f(point.rebuild([_scalars(recording, x) for x in point.slots]), **kwargs)
+        recording.keep_all()
+        pairs = [_scalars(recording, x) for x in point.slots]
+        inputs = [place for _, place in pairs]
+        out = f(point.rebuild([value for value, _ in pairs]), **kwargs)
+        del pairs
         own = scalar_output(recording, out)
-        if recording.boxed or recording.arrays or (isinstance(own, Traced) and not recording.owns(own)):
+        if isinstance(own, Traced) and not recording.owns(own):
             return None
-        rows = (
-            recording.second(own, directions)[1].tolist()
-            if recording.owns(own)
-            else np.zeros(directions.shape).tolist()
-        )
+        if recording.owns(own):
+            rows = recording.second(inputs, own, directions)
+        else:
+            rows = np.zeros(directions.shape)
         del out, own
     return rows
 
@@ -297,8 +329,8 @@ def _is_float64(x):
 
 
 def _scalars(recording, x):
-    """A variable of a program that may turn out to be one on scalars alone: its elements come in C order."""
-    return recording.scalars(x) if is_array(x) else recording.variable(x)
+    """A variable of a program that may turn out to be one on scalars alone, and where it lies."""
+    return recording.scalars(x) if is_array(x) else variable(recording, x)
 
 
 def hvp(f, /, *args, **kwargs):

@@ -330,7 +330,7 @@ class Leaves:
                 out.append(array_of(numbers[place : place + x.size], x.shape))
                 place += x.size
             else:
-                out.append(numbers[place])
+                out.append(numbers[place].item() if isinstance(numbers, np.ndarray) else numbers[place])
                 place += 1
         return out
 
@@ -427,6 +427,8 @@ def elements(x):
 
 def array_of(values, shape):
     """Numbers as an array; traced ones as a traced array."""
+    if isinstance(values, np.ndarray):
+        return values.reshape(shape)
     if any(isinstance(x, (Traced, Array)) and level_of(x) for x in values):
         return array(list(values)).reshape(shape)
     return np.array([plain_of(x) for x in values]).reshape(shape)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from dualtape.core.array import Array
+from dualtape.core.levels import close_level, open_level
 from dualtape.core.traced import Traced
 from dualtape.core.values import (
     at_level,
@@ -102,23 +103,72 @@ def apply(function, operands, jvp, vjp, reads=ALL):
             raise conversion("an operation with an array of objects", "Make it a traced array first: dt.array(x).")
         return out
     kept = [
-        in_precision_of(out, kept_primal(level, x)) if "args" in reads or k in reads else Outline(p)
-        for k, (x, p) in enumerate(zip(operands, primals, strict=True))
+        in_precision_of(out, kept_primal(level, x)) if tape.keeps_all or "args" in reads or k in reads else None
+        for k, x in enumerate(operands)
     ]
-    if "out" not in reads:
-        held = Outline(out)
-    elif is_array(out) and out.ndim:
-        held = None
-    else:
-        held = out
-
-    def pull(bar):
-        return [vjp(k, bar, held, *kept) for k in active]
-
-    result = wrap_var(tape, out, [operands[k] for k in active], pull)
-    if held is None:
-        held = kept_primal(level, result)
+    read = [x if "args" in reads or k in reads else Outline(primals[k]) for k, x in enumerate(kept)]
+    pull = _Pull(jvp, vjp, active, read, out if "out" in reads else Outline(out))
+    result = wrap_var(tape, out, [operands[k] for k in active], pull, pull.push if tape.keeps_all else None)
+    if ("out" in reads or tape.keeps_all) and is_array(out) and out.ndim:
+        out = kept_primal(level, result)
+        if "out" in reads:
+            pull.out = out
+    if tape.keeps_all:
+        pull.primals = (out, *kept)
     return result
+
+
+class _Pull:
+    """What the sweeps do at a recorded function."""
+
+    __slots__ = ("active", "args", "jvp", "out", "primals", "vjp")
+
+    def __init__(self, jvp, vjp, active, args, out):
+        self.jvp = jvp
+        self.vjp = vjp
+        self.active = active
+        self.args = args  # Outlines where `vjp` does not read them, as is the result
+        self.out = out
+        self.primals = None  # the result and the operands, for `jvp`, where tangents are to follow
+
+    def __call__(self, bar):
+        return [self.vjp(k, bar, self.out, *self.args) for k in self.active]
+
+    def push(self, tangents):
+        """The tangents of the result from those of the active operands, in some lanes."""
+        totals = None
+        for k, lanes in zip(self.active, tangents, strict=True):
+            if lanes is None:
+                continue
+            terms = [self.jvp(k, t, *self.primals) for t in lanes]
+            totals = terms if totals is None else [_sum(a, b) for a, b in zip(totals, terms, strict=True)]
+        return totals
+
+    def second(self, bar, bardots, tangents, out_tangents):
+        """The contributions to the adjoints, and for each lane those to their tangents."""
+        if bar is None or all(t is None for t in (bardots, *tangents)):
+            return [] if bar is None else self(bar), [] if bardots is None else [self(b) for b in bardots]
+        lanes = len(next(t for t in (bardots, *tangents) if t is not None))
+        level, before = open_level()
+        try:
+            args = list(self.args)
+            for k, t in zip(self.active, tangents, strict=True):
+                if t is not None and not isinstance(args[k], Outline):
+                    args[k] = wrap_dual(level, args[k], t)
+            out = self.out
+            if out_tangents is not None and not isinstance(out, Outline):
+                out = wrap_dual(level, out, out_tangents)
+            if bardots is not None:
+                bar = wrap_dual(level, bar, bardots)
+            parts = [self.vjp(k, bar, out, *args) for k in self.active]
+            dots = [(None if p is None else tangents_at(level, p)) or [None] * lanes for p in parts]
+            return [None if p is None else primal_at(level, p) for p in parts], list(zip(*dots, strict=True))
+        finally:
+            close_level(level, before)
+
+
+def _sum(a, b):
+    return b if a is None else a if b is None else a + b
 
 
 def in_precision_of(out, x):
@@ -203,20 +253,30 @@ def apply_linear(function, operands, transpose):
             parts = transpose(bar, wanted)
             return [parts[k] for k in active]
 
-        return wrap_var(tape, out, [operands[k] for k in active], pull)
+        outlines = [Outline(x) for x in operands]
+
+        def push(lanes):
+            tangents = [None] * len(outlines)
+            for k, t in zip(active, lanes, strict=True):
+                tangents[k] = t
+            return _linear_tangents(function, outlines, tangents)
+
+        return wrap_var(tape, out, [operands[k] for k in active], pull, push)
     tangents = [tangents_at(level, x) if own else None for x, own in zip(operands, wanted, strict=True)]
-    width = len(tangents[wanted.index(True)])
+    return wrap_dual(level, out, _linear_tangents(function, [Outline(x) for x in operands], tangents))
+
+
+def _linear_tangents(function, outlines, tangents):
+    """The tangents of a linear function: the function of the operands' tangents."""
     totals = []
-    for i in range(width):
+    for i in range(max(len(t) for t in tangents if t is not None)):
         parts = [None if t is None else t[i] for t in tangents]
         if all(p is None for p in parts):
             totals.append(None)
         else:
-            totals.append(function(*[_zero_like(x) if p is None else p for x, p in zip(operands, parts, strict=True)]))
-    return wrap_dual(level, out, totals)
+            totals.append(function(*[_zero(x) if p is None else p for x, p in zip(outlines, parts, strict=True)]))
+    return totals
 
 
-def _zero_like(x):
-    if is_array(x):
-        return np.zeros(x.shape, dtype=x.dtype if x.dtype.kind in "fc" else np.float64)
-    return 0.0
+def _zero(x):
+    return np.zeros(x.shape, dtype=x.dtype if x.dtype.kind in "fc" else np.float64) if x.shape else 0.0

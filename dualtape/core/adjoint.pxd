@@ -16,6 +16,7 @@ cdef class Call:
     cdef readonly list operands
     cdef readonly object pull
     cdef readonly object key
+    cdef readonly object push
 
 
 cdef Reference reference(View a)

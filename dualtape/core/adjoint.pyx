@@ -65,13 +65,19 @@ cdef class Call:
         None for a plain write of constants.
     key : object
         What of `out` the node overwrote: its adjoint is zero before the node. None where the array was fresh.
+    push : callable or None
+        ``push(tangents)`` gives the tangents of the result, one for each lane or None for zero, from those of the
+        operands: a list of such lists, None where all are zero. A `pull` that is not linear has a method
+        ``second(bar, bardots, tangents, out_tangents)`` then, which gives the contributions to the adjoints, and for
+        each lane those to their tangents. None where the node knows no tangents.
     """
 
-    def __init__(self, out, operands, pull, key=None):
+    def __init__(self, out, operands, pull, key=None, push=None):
         self.out = out
         self.operands = operands
         self.pull = pull
         self.key = key
+        self.push = push
 
 
 def make_reference(View a):

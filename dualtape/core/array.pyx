@@ -17,8 +17,8 @@ from dualtape.core.tape cimport DT_ELEMENT, DT_STATE_OPEN, DT_STORE, Var, append
 from dualtape.core.traced cimport Traced
 from dualtape.core.values cimport level_of, plain_of
 from dualtape.core.view cimport (
-    Storage, View, basic_view, bottom, covers, data_of, empty_view, has_ellipsis, resolve, same_view, shape_of, subview,
-    unwritten, view_of,
+    NO_SCALARS, SCALARS_TO_COME, Storage, View, basic_view, bottom, covers, data_of, empty_view, has_ellipsis,
+    make_scalars, resolve, same_view, shape_of, subview, unwritten, view_of,
 )
 
 from dualtape.core.hooks import HOOKS, METHODS, PROPERTIES, ROWS
@@ -67,11 +67,15 @@ cdef object element(View a):
     if s.tape is None:
         value = view_of(data_of(s), a)[()]
         return wrap_dual(s.level, value, [None if t is None else view_of(t, a)[()] for t in s.tangents])
-    return wrap_var(s.tape, view_of(data_of(s), a)[()], [a], pull_element)
+    return wrap_var(s.tape, view_of(data_of(s), a)[()], [a], pull_element, push_element)
 
 
 def pull_element(bar):
     return (bar,)
+
+
+def push_element(tangents):
+    return tangents[0]
 
 
 cdef object checked_key(object key):
@@ -92,7 +96,9 @@ cdef object checked_key(object key):
 
 cdef object read_element(Storage s, Py_ssize_t place):
     """The element of a storage of float64 on a tape, as a scalar of the tape."""
-    if s.first != <uint32_t>0xFFFFFFFF:
+    if s.first != NO_SCALARS:
+        if s.first == SCALARS_TO_COME:
+            make_scalars(s)
         return handle(s.tape, s.first + <uint32_t>place, s.p[place])
     s.tape.t.arrays |= 2
     return new_var(s.tape, DT_ELEMENT, s.id, <uint32_t>place, s.p[place])

@@ -7,11 +7,11 @@ cimport numpy as cnp
 
 from dualtape.core.adjoint cimport Call, reference, references
 from dualtape.core.buffers cimport doubles
-from dualtape.core.tape cimport DT_INPUT, Tape, append_node
+from dualtape.core.tape cimport Tape
 from dualtape.core.traced cimport Traced
 from dualtape.core.values cimport flattened, level_of, plain_of, primal_at, tangents_at, tape_of
 from dualtape.core.view cimport (
-    Storage, View, bottom, contiguous, data_of, flat_view, ndarray_view, new_storage, raise_level, resolve, shape_of,
+    SCALARS_TO_COME, Storage, View, bottom, contiguous, data_of, flat_view, ndarray_view, new_storage, raise_level, resolve, shape_of,
     unwritten, view_like,
 )
 
@@ -74,7 +74,7 @@ def assign(View a, key, value):
                 return ()
             return (HOOKS["pull_write"](bar, old_shape, winners, real),)
 
-        s.tape.call(Call(reference(a), refs, pull, (key,)), None)
+        s.tape.call(Call(reference(a), refs, pull, (key,), push_write), None)
         return
     tangents = tangents_at(level, value) if high == level else None
     if same and tangents is not None:
@@ -87,6 +87,11 @@ def assign(View a, key, value):
                 continue
             s.tangents[k] = np.zeros(s.size, dtype=s.dtype)
         put(s, k, a, key, 0.0 if t is None else t)
+
+
+def push_write(tangents):
+    """The tangents of an assignment: those of what is assigned."""
+    return [np.array(t) for t in tangents[0]]
 
 
 cdef object top_of(object value, unsigned long long level):
@@ -200,20 +205,16 @@ def leaf_array(Tape tape, value):
 
 
 def leaf_of_scalars(Tape tape, value):
-    """An independent variable as `leaf_array`, each of whose elements is a scalar variable of the tape too: programs
-    that only read elements are then programs on scalars. Those are laid out in C order.
+    """An independent variable as `leaf_array`, whose elements become scalar variables of the tape, in C order, when
+    one is first read: programs that only read elements are then programs on scalars.
 
     Returns
     -------
-    VarArray
+    VarArray, Reference
     """
-    cdef View out = leaf_array(tape, np.ascontiguousarray(value).reshape(value.shape))[0]
-    cdef Storage s = out.store
-    cdef Py_ssize_t k
-    s.first = tape.t.size
-    for k in range(s.size):
-        append_node(tape, DT_INPUT, 0, 0, s.p[k])
-    return out
+    out, place = leaf_array(tape, np.ascontiguousarray(value).reshape(value.shape))
+    (<View>out).store.first = SCALARS_TO_COME
+    return out, place
 
 
 def leaf_dual(unsigned long long level, value, tangents):

@@ -11,7 +11,7 @@ from dualtape.core.buffers cimport doubles
 from dualtape.core.loops cimport compute
 from dualtape.core.node cimport DT_NONE, DT_SMALL, dt_array_node
 from dualtape.core.tape cimport DT_ARRAY, Tape, append_node, dt_append, new_native_shadow
-from dualtape.core.view cimport MAX_DIMS, Storage, View
+from dualtape.core.view cimport MAX_DIMS, NO_SCALARS, Storage, View
 
 cnp.import_array()
 
@@ -42,7 +42,7 @@ cdef View fresh(Tape tape, int nd, const Py_ssize_t *shape):
     cdef int k
     for k in range(nd):
         n *= shape[k]
-    s.first = DT_NONE
+    s.first = NO_SCALARS
     s.level = tape.level
     s.tape = tape
     s.size = n

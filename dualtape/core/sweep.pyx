@@ -1,4 +1,4 @@
-"""Sweeps over recorded programs: adjoints, and adjoints' tangents."""
+"""Reverse-mode differentiations, from the first variable to the adjoints."""
 
 import numpy as np
 
@@ -9,10 +9,10 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcpy
 
 from dualtape.core.adjoint cimport Reference
-from dualtape.core.kernels cimport dt_row, rows
 from dualtape.core.levels cimport enter, is_live, leave
-from dualtape.core.node cimport DT_SMALL, dt_shadows
+from dualtape.core.node cimport DT_SMALL
 from dualtape.core.objects cimport reach_of, sweep_objects
+from dualtape.core.passes cimport SHORT, begin, end, piece_with_arrays, sweep_reverse
 from dualtape.core.pool cimport give_scratch, give_tape, take_scratch, take_tape
 from dualtape.core.shadows cimport Shadows, reference_of, sweep_call
 from dualtape.core.tape cimport DT_BLOCK_BITS, DT_MASK, DT_STATE_CLOSED, Tape, Var, dt_block, dt_tape
@@ -20,98 +20,13 @@ from dualtape.core.traced cimport Traced, as_number, has_complex_core
 from dualtape.core.values cimport level_of, plain_of
 from dualtape.core.view cimport View, shape_of
 
+from dualtape.core import lanes
 from dualtape.core.adjoint import adjoint_view
 from dualtape.core.assign import leaf_array, leaf_of_scalars
 from dualtape.core.strict import is_strict
 from dualtape.errors import InputError, escaped, no_memory, not_scalar
 
-cdef extern from "tape.h" nogil:
-    int64_t dt_sweep_arrays(const dt_tape *t, const dt_row *rows, double *bar, uint32_t start, uint32_t stop,
-                            int strict, dt_shadows *s)
-    void dt_sweep_reverse(const dt_tape *t, const dt_row *rows, double *bar, uint32_t start, uint32_t stop, int strict)
-    void dt_sweep_tangent(const dt_tape *t, const dt_row *rows, double *dot, uint32_t start, uint32_t stop, int lanes,
-                          int strict)
-    void dt_sweep_second(const dt_tape *t, const dt_row *rows, double *bar, const double *dot, double *bardot,
-                         uint32_t start, uint32_t stop, int lanes, int strict)
-
 cnp.import_array()
-
-# Nodes that a sweep passes without the GIL before it looks for Ctrl-C: some milliseconds.
-cdef uint32_t CHUNK = 1 << 19
-# Below this many nodes a sweep takes less time than giving the GIL away.
-cdef uint32_t SHORT = 1 << 13
-
-
-cdef dt_tape begin(Tape tape) noexcept:
-    """What a sweep reads: the tape as it is now. Recording may go on in other threads, closing may not."""
-    tape.t.sweeping += 1
-    return tape.t
-
-
-cdef void end(Tape tape) noexcept:
-    """The counterpart of `begin`."""
-    tape.t.sweeping -= 1
-    if tape.t.sweeping == 0:
-        tape.settle()
-
-
-cdef int sweep_reverse(Tape tape, double *bar, uint32_t size) except -1:
-    """All adjoints of the nodes below `size`, in pieces between which Ctrl-C is looked for."""
-    cdef int strict = is_strict()
-    cdef uint32_t i = size, stop
-    cdef dt_tape now
-    if size <= SHORT:
-        dt_sweep_reverse(&tape.t, rows, bar, size, 0, strict)
-        return 0
-    now = begin(tape)
-    try:
-        while i > 0:
-            stop = i - CHUNK if i > CHUNK else 0
-            with nogil:
-                dt_sweep_reverse(&now, rows, bar, i, stop, strict)
-            i = stop
-            PyErr_CheckSignals()
-    finally:
-        end(tape)
-    return 0
-
-
-cdef int sweep_tangent(Tape tape, double *dot, uint32_t size, int lanes) except -1:
-    """All tangents of the nodes below `size`."""
-    cdef int strict = is_strict()
-    cdef uint32_t i = 0, stop
-    cdef dt_tape now
-    now = begin(tape)
-    try:
-        while i < size:
-            stop = i + CHUNK if size - i > CHUNK else size
-            with nogil:
-                dt_sweep_tangent(&now, rows, dot, i, stop, lanes, strict)
-            i = stop
-            PyErr_CheckSignals()
-    finally:
-        end(tape)
-    return 0
-
-
-cdef int sweep_second(Tape tape, double *bar, double *dot, double *bardot, uint32_t size, int lanes) except -1:
-    """Tangents forwards, then adjoints and their tangents backwards."""
-    cdef int strict = is_strict()
-    cdef uint32_t i = size, stop
-    cdef dt_tape now
-    sweep_tangent(tape, dot, size, lanes)
-    now = begin(tape)
-    try:
-        while i > 0:
-            stop = i - CHUNK if i > CHUNK else 0
-            with nogil:
-                dt_sweep_second(&now, rows, bar, dot, bardot, i, stop, lanes, strict)
-            i = stop
-            PyErr_CheckSignals()
-    finally:
-        end(tape)
-    return 0
-
 
 cdef int sweep_with_arrays(Tape tape, double *bar, uint32_t size, Shadows shadows) except -1:
     """The native sweep, with nodes on arrays between: those in C, and those that Python does."""
@@ -124,7 +39,7 @@ cdef int sweep_with_arrays(Tape tape, double *bar, uint32_t size, Shadows shadow
         while i > 0:
             stop = i - SHORT if i > SHORT else 0
             with nogil:
-                place = dt_sweep_arrays(&now, rows, bar, i, stop, strict, &shadows.c)
+                place = piece_with_arrays(&now, bar, i, stop, strict, &shadows.c)
             if shadows.c.failed:
                 raise no_memory(tape.t.size, tape.held(), 0)
             if place >= 0:
@@ -258,12 +173,6 @@ cdef object own_output(Tape tape, object out):
     return number
 
 
-cdef double *doubles(object array) except? NULL:
-    """The memory of a contiguous float64 array, which the caller keeps alive."""
-    cdef size_t address = array.ctypes.data
-    return <double *>address
-
-
 cdef class Recording:
     """One reverse-mode differentiation: its tape from the first variable to the last sweep.
 
@@ -314,13 +223,8 @@ cdef class Recording:
         return leaf_array(self.tape, x)
 
     def scalars(self, x):
-        """A new independent array of float64 whose elements are scalar variables: see `leaf_of_scalars`."""
+        """A new independent array of float64 whose elements are scalar variables too: as `array`."""
         return leaf_of_scalars(self.tape, x)
-
-    @property
-    def arrays(self):
-        """Whether there are nodes on arrays."""
-        return self.tape.t.arrays & 2 != 0
 
     def freeze(self):
         """Record nothing more."""
@@ -340,96 +244,21 @@ cdef class Recording:
         """Adjoints of variables: see `adjoints`."""
         return adjoints(self.tape, outputs, cotangents, inputs)
 
-    def second(self, Var output, directions):
-        """Hessian-vector products by tangent over adjoint.
+    def keep_all(self):
+        """Let nodes keep what their tangents read, for `second` and `tangents` to follow."""
+        self.tape.keeps_all = True
 
-        Parameters
-        ----------
-        output : Var
-        directions : ndarray of float64, shape (k, n)
-            Directions in the space of the first n variables.
+    def tangents(self, inputs, outputs, directions):
+        """Jacobian-vector products: see `lanes.tangents`."""
+        return lanes.tangents(self.tape, inputs, outputs, directions)
 
-        Returns
-        -------
-        gradient : ndarray, shape (n,)
-        products : ndarray, shape (k, n)
-        """
-        cdef uint32_t size = output.index + 1, n = directions.shape[1], k = directions.shape[0], i
-        cdef uint32_t first = 0
-        cdef int lanes, l, used
-        cdef double *bar = NULL
-        cdef double *dot = NULL
-        cdef double *bardot = NULL
-        inputs = np.ascontiguousarray(directions, dtype=np.float64)
-        gradient = np.zeros(n)
-        products = np.zeros((k, n))
-        cdef double *v = doubles(inputs)
-        cdef double *g = doubles(gradient)
-        cdef double *h = doubles(products)
-        cdef uint32_t reach = min(n, size)
-        while first < k:
-            lanes = 4 if k - first > 1 else 1
-            used = min(lanes, k - first)
-            try:
-                bar = take_scratch(self.tape, max(size, n))
-                dot = take_scratch(self.tape, <size_t>max(size, n) * lanes)
-                bardot = take_scratch(self.tape, <size_t>max(size, n) * lanes)
-                for i in range(n):
-                    for l in range(used):
-                        dot[<size_t>i * lanes + l] = v[<size_t>(first + l) * n + i]
-                bar[output.index] = 1.0
-                sweep_second(self.tape, bar, dot, bardot, size, lanes)
-                for i in range(reach):
-                    g[i] = bar[i]
-                    for l in range(used):
-                        h[<size_t>(first + l) * n + i] = bardot[<size_t>i * lanes + l]
-            finally:
-                give_scratch(bar)
-                give_scratch(dot)
-                give_scratch(bardot)
-                bar = dot = bardot = NULL
-            first += used
-        return gradient, products
+    def cotangents(self, inputs, outputs, weights):
+        """Vector-Jacobian products: see `lanes.cotangents`."""
+        return lanes.cotangents(self.tape, inputs, outputs, weights)
 
-    def tangents(self, outputs, directions):
-        """Jacobian-vector products by forward sweeps over the recording.
-
-        Parameters
-        ----------
-        outputs : list of Var
-        directions : ndarray of float64, shape (k, n)
-            Directions in the space of the first n variables.
-
-        Returns
-        -------
-        ndarray, shape (k, len(outputs))
-        """
-        cdef uint32_t size = 0, n = directions.shape[1], k = directions.shape[0], i, m = len(outputs)
-        cdef uint32_t first = 0
-        cdef int lanes, l, used
-        cdef double *dot
-        for out in outputs:
-            size = max(size, (<Var>out).index + 1)
-        inputs = np.ascontiguousarray(directions, dtype=np.float64)
-        products = np.zeros((k, m))
-        cdef double *v = doubles(inputs)
-        cdef double *r = doubles(products)
-        while first < k:
-            lanes = 4 if k - first > 1 else 1
-            used = min(lanes, k - first)
-            dot = take_scratch(self.tape, <size_t>max(size, n) * lanes)
-            try:
-                for i in range(n):
-                    for l in range(used):
-                        dot[<size_t>i * lanes + l] = v[<size_t>(first + l) * n + i]
-                sweep_tangent(self.tape, dot, size, lanes)
-                for i in range(m):
-                    for l in range(used):
-                        r[<size_t>(first + l) * m + i] = dot[<size_t>(<Var>outputs[i]).index * lanes + l]
-            finally:
-                give_scratch(dot)
-            first += used
-        return products
+    def second(self, inputs, output, directions):
+        """Hessian-vector products: see `lanes.second`."""
+        return lanes.second(self.tape, inputs, output, directions)
 
     def close(self):
         """End the differentiation: Vars that escaped raise when they are used."""

@@ -66,11 +66,13 @@ cdef class Tape:
     cdef dt_tape t
     cdef readonly unsigned long long level
     cdef list records  # of the boxed nodes and those on arrays; None while there are none
+    cdef dict scalars  # of arrays whose elements are variables of their own the first one, by number
     cdef dict dtypes   # of the arrays that are not of float64, by the number of their adjoint
     cdef list kept     # arrays whose memory recorded nodes read
     cdef double *room  # memory for the numbers of small arrays
     cdef Py_ssize_t room_left
     cdef object chunk  # the array that holds it
+    cdef readonly bint keeps_all  # whether nodes keep what their tangents read beside what their adjoints do
     cdef bint boxed    # whether any number on the tape is a Python object: sweeps then run on objects
     cdef int keep(self, object array) except -1
     cdef double *small(self, Py_ssize_t n) except NULL

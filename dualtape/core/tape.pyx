@@ -229,11 +229,11 @@ cdef class Tape:
 
     cdef void forget(self) noexcept:
         self.records = None
-        self.dtypes = None
+        self.dtypes = self.scalars = None
         self.kept = None
         self.chunk = None
         self.room_left = 0
-        self.boxed = False
+        self.boxed = self.keeps_all = False
 
     cdef void rest(self) noexcept:
         self.forget()

@@ -224,7 +224,7 @@ cdef object unboxed(object t):
     return t
 
 
-def wrap_var(Tape tape, value, operands, pull):
+def wrap_var(Tape tape, value, operands, pull, push=None):
     """Record a result of reverse mode.
 
     Parameters
@@ -236,6 +236,8 @@ def wrap_var(Tape tape, value, operands, pull):
         What it was computed from; those on this tape count.
     pull : callable
         ``pull(bar)`` gives the contributions to the adjoints of all operands, None for zero.
+    push : callable, optional
+        As a Call has it.
 
     Returns
     -------
@@ -245,7 +247,7 @@ def wrap_var(Tape tape, value, operands, pull):
     if is_scalar_result(value):
         if isinstance(value, np.float64):
             value = float(value)
-        return tape.call(Call(None, references(tape, operands), pull), value)
+        return tape.call(Call(None, references(tape, operands), pull, None, push), value)
     if isinstance(value, np.generic):
         value = np.asarray(value)
     if not is_differentiable(value.dtype):
@@ -258,7 +260,7 @@ def wrap_var(Tape tape, value, operands, pull):
     if s.dtype == FLOAT64 and not isinstance(s.data, View):
         s.p = <double *>cnp.PyArray_DATA(s.data)
     cdef View out = contiguous(s, shape, order)
-    tape.call(Call(reference(out), references(tape, operands), pull), None)
+    tape.call(Call(reference(out), references(tape, operands), pull, None, push), None)
     if isinstance(s.data, View):
         tape.boxed = True
     return out

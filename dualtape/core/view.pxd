@@ -8,6 +8,8 @@ from dualtape.core.tape cimport Tape
 
 cdef enum:
     MAX_DIMS = 32
+    NO_SCALARS = 0xFFFFFFFF
+    SCALARS_TO_COME = 0xFFFFFFFE
 
 
 @cython.no_gc
@@ -16,7 +18,7 @@ cdef class Storage:
     cdef unsigned long long level  # of which differentiation; 0: plain numbers, until a traced one is assigned
     cdef Tape tape                 # reverse levels: the tape
     cdef uint32_t id               # reverse levels: which adjoint on the tape
-    cdef uint32_t first            # the scalar that element 0 is, where each element is a variable; else all bits set
+    cdef uint32_t first            # the scalar that element 0 is, where each element is a variable, or one of the above
     cdef bint needed               # a recorded node reads `data` in its sweep: the next write takes a copy first
     cdef double *p                 # reverse levels of float64 numbers: the primal's memory
     cdef object chunk              # small arrays: what `p` lies in
@@ -46,6 +48,7 @@ cdef Storage new_storage(object data, Py_ssize_t size, object dtype)
 cdef object data_of(Storage s)
 cdef int resolve(Storage s) except -1
 cdef int raise_level(Storage s, object like) except -1
+cdef int make_scalars(Storage s) except -1
 cdef int unwritten(Storage s) except -1
 cdef View flat_view(Storage s)
 cdef View new_array(Storage s)

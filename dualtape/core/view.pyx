@@ -15,7 +15,7 @@ cimport cython
 cimport numpy as cnp
 
 from dualtape.core.levels cimport is_live
-from dualtape.core.tape cimport DT_STATE_CLOSED, Tape, Var
+from dualtape.core.tape cimport DT_INPUT, DT_STATE_CLOSED, Tape, Var, append_node
 from dualtape.core.traced cimport Traced
 
 from dualtape.errors import escaped
@@ -27,9 +27,6 @@ cdef extern from "Python.h":
     Py_ssize_t PySlice_AdjustIndices(Py_ssize_t length, Py_ssize_t *start, Py_ssize_t *stop, Py_ssize_t step)
 
 cdef object FLOAT64 = np.dtype(np.float64)
-cdef enum:
-    NO_SCALAR = 0xFFFFFFFF
-
 
 @cython.no_gc
 @cython.freelist(256)
@@ -39,7 +36,7 @@ cdef class Storage:
 
 cdef Storage new_storage(object data, Py_ssize_t size, object dtype):
     cdef Storage s = Storage.__new__(Storage)
-    s.first = NO_SCALAR
+    s.first = NO_SCALARS
     s.data = data
     s.size = size
     s.dtype = dtype
@@ -69,7 +66,7 @@ cdef int resolve(Storage s) except -1:
         return 0
     while s.level != 0 and s.tape is None and not is_live(s.level):
         s.tangents = None
-        s.first = NO_SCALAR
+        s.first = NO_SCALARS
         if isinstance(s.data, View):
             inner = (<View>s.data).store
             s.level = inner.level
@@ -115,7 +112,7 @@ cdef int raise_level(Storage s, object like) except -1:
         inner.first = s.first
         s.data = flat_view(inner)
         s.p = NULL
-        s.first = NO_SCALAR
+        s.first = NO_SCALARS
         s.needed = False
     s.level = level
     s.tape = tape
@@ -129,9 +126,22 @@ cdef int raise_level(Storage s, object like) except -1:
     return 0
 
 
+cdef int make_scalars(Storage s) except -1:
+    """Make the elements of an independent array variables of their own."""
+    cdef Py_ssize_t k
+    cdef uint32_t first = s.tape.t.size
+    for k in range(s.size):
+        append_node(s.tape, DT_INPUT, 0, 0, s.p[k])
+    s.first = first
+    if s.tape.scalars is None:
+        s.tape.scalars = {}
+    s.tape.scalars[s.id] = first
+    return 0
+
+
 cdef int unwritten(Storage s) except -1:
     """Take a copy of a primal that recorded nodes read, before it is written to."""
-    s.first = NO_SCALAR
+    s.first = NO_SCALARS
     if s.needed:
         s.data = data_of(s).copy()
         s.chunk = None

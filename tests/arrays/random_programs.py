@@ -80,6 +80,10 @@ GRADIENTS = {
     "value_and_gradient": lambda f, x: dt.value_and_gradient(f)(x)[1],
     "pullback": lambda f, x: dt.pullback(f, x)[1](1.0),
     "jacobian reverse": lambda f, x: dt.jacobian(f, x, mode="reverse"),
+    "jacobian of several": lambda f, x: (
+        dt.jacobian(lambda y: f(y) * weights((3,)), x, mode="reverse")[1] / weights((3,))[1]
+    ),
+    "jacobian of many": lambda f, x: dt.jacobian(lambda y: f(y) * weights((20,)), x)[17] / weights((20,))[17],
     "jacobian forward": lambda f, x: dt.jacobian(f, x, mode="forward"),
     "gradient in pushforward": lambda f, x: dt.pushforward(lambda y: dt.gradient(f, y), x, np.ones_like(x))[0],
     "gradient in pullback": lambda f, x: dt.pullback(lambda y: dt.gradient(f, y), x)[0],

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runs.h"
 #include "tape.h"
 
 /* Loops that are compiled for several instruction sets, chosen among when the library is loaded. */
@@ -22,9 +23,6 @@
 
 /* --- runs: one axis -------------------------------------------------------------------------------------------- */
 
-/* Points that slopes are computed at in one go: they stay in the first cache. */
-enum { BLOCK = 256 };
-
 /* A product of the chain rule: zero where a factor is, unless IEEE is asked for. Without a branch, for the compiler to
  * make vector instructions of it. */
 static inline double product(double w, double d, int strict) {
@@ -35,7 +33,7 @@ static inline double product(double w, double d, int strict) {
 }
 
 /* bar += sign * w */
-DT_CLONES static void add_run(double *restrict bar, int64_t bs, const double *restrict w, int64_t ws, int64_t n, double sign) {
+DT_CLONES void dt_add_run(double *restrict bar, int64_t bs, const double *restrict w, int64_t ws, int64_t n, double sign) {
     if (bs == 1 && ws == 1) {
         if (sign > 0.0)
             for (int64_t i = 0; i < n; i++) bar[i] += w[i];
@@ -80,7 +78,7 @@ DT_ALWAYS_INLINE void add_products_as(double *restrict bar, int64_t bs, const do
     }
 }
 
-DT_CLONES static void add_products(double *bar, int64_t bs, const double *w, int64_t ws, const double *d, int64_t ds, int64_t n,
+DT_CLONES void dt_add_products(double *bar, int64_t bs, const double *w, int64_t ws, const double *d, int64_t ds, int64_t n,
                          int strict) {
     if (strict)
         add_products_as(bar, bs, w, ws, d, ds, n, 1);
@@ -88,7 +86,7 @@ DT_CLONES static void add_products(double *bar, int64_t bs, const double *w, int
         add_products_as(bar, bs, w, ws, d, ds, n, 0);
 }
 
-static const double *packed(const double *x, int64_t step, int64_t n, double *room) {
+const double *dt_packed(const double *x, int64_t step, int64_t n, double *room) {
     if (!x || step == 1) return x;
     if (step == 0)
         for (int64_t i = 0; i < n; i++) room[i] = *x;
@@ -114,7 +112,7 @@ DT_CLONES static void minus_size(double *restrict out, const double *restrict x,
 
 /* The slopes of a row at contiguous points. Those that are themselves elementary functions go through NumPy's vector
  * loops: sech^2 from exp(-2|x|), which loses nothing where tanh is flat, unlike 1 - tanh^2. */
-static void slopes(const dt_shadows *s, uint16_t row, int64_t n, const double *x, const double *y, const double *z,
+void dt_slopes(const dt_shadows *s, uint16_t row, int64_t n, const double *x, const double *y, const double *z,
                    const double *out, double *const *d) {
     double *d0 = d[0];
     if (n >= 8 && (row == DT_TANH || row == DT_SIGMOID) && s->ufuncs[DT_EXP].loop) {
@@ -144,49 +142,42 @@ static void run(const dt_shadows *s, const dt_array_node *node, int64_t n, const
         case DT_ADD:
         case DT_POS:
             for (int k = 0; k < node->arity; k++)
-                if (x[k].bar) add_run(x[k].bar, x[k].bs, w, ws, n, 1.0);
+                if (x[k].bar) dt_add_run(x[k].bar, x[k].bs, w, ws, n, 1.0);
             return;
         case DT_SUB:
-            if (x[0].bar) add_run(x[0].bar, x[0].bs, w, ws, n, 1.0);
-            if (x[1].bar) add_run(x[1].bar, x[1].bs, w, ws, n, -1.0);
+            if (x[0].bar) dt_add_run(x[0].bar, x[0].bs, w, ws, n, 1.0);
+            if (x[1].bar) dt_add_run(x[1].bar, x[1].bs, w, ws, n, -1.0);
             return;
         case DT_NEG:
-            add_run(x[0].bar, x[0].bs, w, ws, n, -1.0);
+            dt_add_run(x[0].bar, x[0].bs, w, ws, n, -1.0);
             return;
         case DT_MUL:
-            if (x[0].bar) add_products(x[0].bar, x[0].bs, w, ws, x[1].value, x[1].vs, n, strict);
-            if (x[1].bar) add_products(x[1].bar, x[1].bs, w, ws, x[0].value, x[0].vs, n, strict);
+            if (x[0].bar) dt_add_products(x[0].bar, x[0].bs, w, ws, x[1].value, x[1].vs, n, strict);
+            if (x[1].bar) dt_add_products(x[1].bar, x[1].bs, w, ws, x[0].value, x[0].vs, n, strict);
             return;
         default:
             break;
     }
-    double rooms[4][BLOCK], d[3][BLOCK];
+    double rooms[4][DT_RUN], d[3][DT_RUN];
     double *const ds[3] = {d[0], d[1], d[2]};
-    for (int64_t start = 0; start < n; start += BLOCK) {
-        const int64_t m = n - start < BLOCK ? n - start : BLOCK;
+    for (int64_t start = 0; start < n; start += DT_RUN) {
+        const int64_t m = n - start < DT_RUN ? n - start : DT_RUN;
         const double *v[3] = {NULL, NULL, NULL};
         for (int k = 0; k < node->arity; k++)
-            v[k] = x[k].value ? packed(x[k].value + start * x[k].vs, x[k].vs, m, rooms[k]) : NULL;
-        const double *o = out ? packed(out + start * os, os, m, rooms[3]) : NULL;
-        slopes(s, node->row, m, v[0], v[1], v[2], o, ds);
+            v[k] = x[k].value ? dt_packed(x[k].value + start * x[k].vs, x[k].vs, m, rooms[k]) : NULL;
+        const double *o = out ? dt_packed(out + start * os, os, m, rooms[3]) : NULL;
+        dt_slopes(s, node->row, m, v[0], v[1], v[2], o, ds);
         for (int k = 0; k < node->arity; k++)
             if (x[k].bar)
-                add_products(x[k].bar + start * x[k].bs, x[k].bs, w + start * ws, ws, d[k], 1, m, strict);
+                dt_add_products(x[k].bar + start * x[k].bs, x[k].bs, w + start * ws, ws, d[k], 1, m, strict);
     }
 }
 
 /* --- elementwise ----------------------------------------------------------------------------------------------- */
 
-static inline int64_t step_of(const int64_t *steps, const dt_array_node *node, int axis) {
-    if (steps) return steps[axis];
-    int64_t step = 1;
-    for (int k = node->nd - 1; k > axis; k--) step *= node->shape[k];
-    return step;
-}
-
 /* The adjoint of what a node overwrote, taken out: in contiguous memory of its own. */
 static double *taken(const dt_shadows *s, const dt_array_node *node, double *bar, double *room) {
-    double *w = node->n <= BLOCK ? room : s->take((size_t)node->n * sizeof(double));
+    double *w = node->n <= DT_RUN ? room : s->take((size_t)node->n * sizeof(double));
     if (!w) return NULL;
     if (!node->out.bstep || node->nd == 0) {
         memcpy(w, bar, (size_t)node->n * sizeof(double));
@@ -216,7 +207,7 @@ static double *taken(const dt_shadows *s, const dt_array_node *node, double *bar
 
 static void reverse_elementwise(const dt_array_node *node, dt_shadows *s, double *scalar_bars, uint32_t index,
                                 int strict) {
-    double room[BLOCK];
+    double room[DT_RUN];
     double *w;
     const int64_t *wstep = node->out.bstep;
     int64_t zero_steps[32];
@@ -282,21 +273,21 @@ general: {
     const int last = node->nd - 1;
     const int64_t inner = node->shape[last];
     for (int k = 0; k < node->arity; k++) {
-        x[k].vs = node->x[k].value ? step_of(node->x[k].vstep, node, last) : 0;
-        x[k].bs = node->x[k].storage == DT_NONE ? 0 : step_of(node->x[k].bstep, node, last);
+        x[k].vs = node->x[k].value ? dt_step_of(node->x[k].vstep, node, last) : 0;
+        x[k].bs = node->x[k].storage == DT_NONE ? 0 : dt_step_of(node->x[k].bstep, node, last);
     }
     const double *wp = w, *op = node->out.value;
     for (int64_t i = 0; i < node->n; i += inner) {
-        run(s, node, inner, wp, step_of(wstep, node, last), op, step_of(node->out.vstep, node, last), x, strict);
+        run(s, node, inner, wp, dt_step_of(wstep, node, last), op, dt_step_of(node->out.vstep, node, last), x, strict);
         for (int k = last - 1; k >= 0; k--) {
             const int64_t m = node->shape[k];
             const int wraps = ++place[k] == m;
             const int64_t by = wraps ? 1 - m : 1;
-            wp += by * step_of(wstep, node, k);
-            if (op) op += by * step_of(node->out.vstep, node, k);
+            wp += by * dt_step_of(wstep, node, k);
+            if (op) op += by * dt_step_of(node->out.vstep, node, k);
             for (int j = 0; j < node->arity; j++) {
-                if (x[j].value) x[j].value += by * step_of(node->x[j].vstep, node, k);
-                if (x[j].bar && node->x[j].storage != DT_NONE) x[j].bar += by * step_of(node->x[j].bstep, node, k);
+                if (x[j].value) x[j].value += by * dt_step_of(node->x[j].vstep, node, k);
+                if (x[j].bar && node->x[j].storage != DT_NONE) x[j].bar += by * dt_step_of(node->x[j].bstep, node, k);
             }
             if (!wraps) break;
             place[k] = 0;
@@ -333,7 +324,7 @@ DT_CLONES static void multiply_outer(int64_t m, int64_t n, const double *a, int6
 }
 
 /* c (+)= a b for an m x k and a k x n matrix, with steps between rows and columns. */
-static void multiply(dt_shadows *s, int64_t m, int64_t k, int64_t n, const double *a, int64_t ar, int64_t ac,
+void dt_multiply(dt_shadows *s, int64_t m, int64_t k, int64_t n, const double *a, int64_t ar, int64_t ac,
                      const double *b, int64_t br, int64_t bc, double *c, int64_t cr, int64_t cc, int add) {
     const dt_ufunc *matmul = &s->ufuncs[DT_ROWS];
     if (k == 1) {
@@ -372,8 +363,7 @@ static void multiply(dt_shadows *s, int64_t m, int64_t k, int64_t n, const doubl
     const intptr_t strides[9] = {0, 0, 0, 8 * ar, 8 * ac, 8 * br, 8 * bc, 8 * tr, 8 * tc};
     matmul->loop(args, dimensions, strides, matmul->data);
     if (add) {
-        for (int64_t i = 0; i < m; i++)
-            for (int64_t j = 0; j < n; j++) c[i * cr + j * cc] += to[i * n + j];
+        for (int64_t i = 0; i < m; i++) dt_add_run(c + i * cr, cc, to + i * n, 1, n, 1.0);
         s->give(to);
     }
 }
@@ -404,9 +394,9 @@ static void reverse_matmul(const dt_array_node *node, dt_shadows *s, double *sca
         bar += x->at;
         const int64_t r = x->bstep[0], c = x->bstep[1];
         if (side == 0)
-            multiply(s, m, n, k, w, wr, wc, y->value, y->vstep[1], y->vstep[0], bar, r, c, !whole);
+            dt_multiply(s, m, n, k, w, wr, wc, y->value, y->vstep[1], y->vstep[0], bar, r, c, !whole);
         else
-            multiply(s, k, m, n, y->value, y->vstep[1], y->vstep[0], w, wr, wc, bar, r, c, !whole);
+            dt_multiply(s, k, m, n, y->value, y->vstep[1], y->vstep[0], w, wr, wc, bar, r, c, !whole);
     }
     if (node->out.storage != DT_NONE) dt_shadow_drop(s, node->out.storage);
     (void)strict;

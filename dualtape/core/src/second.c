@@ -1,4 +1,5 @@
-/* Tangent over adjoint: Hessian-vector products from one recording, one or four directions at a time. */
+/* Tangents, and tangents of adjoints, from one recording: one, four or eight directions at a time. */
+#include "lanes.h"
 #include "tape.h"
 
 /* [second]
@@ -85,29 +86,81 @@ static inline void second_partials(const dt_row *rows, uint32_t op, const operan
 
 static const int PLACE[3][3] = {{0, 1, 2}, {1, 3, 4}, {2, 4, 5}};
 
-DT_ALWAYS_INLINE void tangent(const dt_tape *t, const dt_row *rows, double *dot, uint32_t from, uint32_t to,
-                              const int lanes, int strict) {
+/* The sweeps themselves. `arrays` is NULL for tapes without arrays, for which the compiler leaves out what is about
+ * them. They give the place of a DT_CALL, which the caller does and goes on from, or -1 at the end. */
+DT_ALWAYS_INLINE int64_t tangent(const dt_tape *t, const dt_row *rows, double *dot, uint32_t from, uint32_t to,
+                                 const int wide, int strict, dt_lanes *arrays) {
     for (uint32_t i = from; i < to; i++) {
         const dt_block *block = t->blocks[i >> DT_BLOCK_BITS];
+        const uint32_t k = i & DT_MASK, op = block->op[k];
+        if (arrays && op >= DT_INPUT) {
+            dt_store where;
+            switch (op) {
+                case DT_CALL:
+                    return i;
+                case DT_ARRAY:
+                    dt_lanes_tangent_array(
+                        (const dt_array_node *)((uintptr_t)block->a[k] | (uintptr_t)block->b[k] << 32), arrays, i);
+                    break;
+                case DT_ELEMENT:
+                    dt_lanes_tangent_element(arrays, block->a[k], block->b[k], i);
+                    break;
+                case DT_STORE:
+                    memcpy(&where, &block->value[k], sizeof where);
+                    dt_lanes_tangent_store(arrays, where.storage, where.place, block->a[k]);
+                    break;
+                default:
+                    break;
+            }
+            if (arrays->failed) return -1;
+            continue;
+        }
         operands o;
         if (!read_operands(t, rows, block, i, &o)) continue;
-        double d[3], *restrict r = dot + (size_t)i * lanes;
-        first_partials(rows, block->op[i & DT_MASK], &o, block->value[i & DT_MASK], d);
+        double d[3], *restrict r = dot + (size_t)i * wide;
+        first_partials(rows, op, &o, block->value[k], d);
         for (int p = 0; p < o.arity; p++) {
             if (!o.active[p]) continue;
-            const double *restrict s = dot + (size_t)o.index[p] * lanes;
-            for (int l = 0; l < lanes; l++) r[l] += dt_times(s[l], d[p], strict);
+            const double *restrict s = dot + (size_t)o.index[p] * wide;
+            for (int l = 0; l < wide; l++) r[l] += dt_times(s[l], d[p], strict);
         }
     }
+    return -1;
 }
 
-DT_ALWAYS_INLINE void second(const dt_tape *t, const dt_row *rows, double *bar, const double *dot, double *bardot,
-                             uint32_t from, uint32_t to, const int lanes, int strict) {
+DT_ALWAYS_INLINE int64_t second(const dt_tape *t, const dt_row *rows, double *bar, const double *dot, double *bardot,
+                                uint32_t from, uint32_t to, const int wide, int strict, dt_lanes *arrays) {
     for (uint32_t i = from; i-- > to;) {
         const double w = bar[i];
-        const double *restrict wd = bardot + (size_t)i * lanes;
+        const double *restrict wd = bardot + (size_t)i * wide;
+        if (arrays) {
+            const dt_block *block = t->blocks[i >> DT_BLOCK_BITS];
+            const uint32_t k = i & DT_MASK, op = block->op[k];
+            if (op >= DT_INPUT) {
+                dt_store where;
+                switch (op) {
+                    case DT_CALL:
+                        return i;
+                    case DT_ARRAY:
+                        dt_lanes_second_array(
+                            (const dt_array_node *)((uintptr_t)block->a[k] | (uintptr_t)block->b[k] << 32), arrays, i);
+                        break;
+                    case DT_ELEMENT:
+                        dt_lanes_second_element(arrays, block->a[k], block->b[k], i);
+                        break;
+                    case DT_STORE:
+                        memcpy(&where, &block->value[k], sizeof where);
+                        dt_lanes_second_store(arrays, where.storage, where.place, block->a[k]);
+                        break;
+                    default:
+                        break;
+                }
+                if (arrays->failed) return -1;
+                continue;
+            }
+        }
         int zero = w == 0.0 && !strict;
-        for (int l = 0; l < lanes; l++) zero = zero && wd[l] == 0.0;
+        for (int l = 0; l < wide; l++) zero = zero && wd[l] == 0.0;
         if (zero) continue;
         const dt_block *block = t->blocks[i >> DT_BLOCK_BITS];
         operands o;
@@ -116,32 +169,41 @@ DT_ALWAYS_INLINE void second(const dt_tape *t, const dt_row *rows, double *bar, 
         second_partials(rows, block->op[i & DT_MASK], &o, block->value[i & DT_MASK], d, h);
         for (int p = 0; p < o.arity; p++) {
             if (!o.active[p]) continue;
-            double *restrict target = bardot + (size_t)o.index[p] * lanes;
+            double *restrict target = bardot + (size_t)o.index[p] * wide;
             bar[o.index[p]] += dt_times(w, d[p], strict);
-            for (int l = 0; l < lanes; l++) {
+            for (int l = 0; l < wide; l++) {
                 double curvature = 0.0;
                 for (int q = 0; q < o.arity; q++)
                     if (o.active[q])
-                        curvature += dt_times(dot[(size_t)o.index[q] * lanes + l], h[PLACE[p][q]], strict);
+                        curvature += dt_times(dot[(size_t)o.index[q] * wide + l], h[PLACE[p][q]], strict);
                 target[l] += dt_times(wd[l], d[p], strict) + dt_times(w, curvature, strict);
             }
         }
     }
+    return -1;
 }
 
-void dt_sweep_tangent(const dt_tape *t, const dt_row *rows, double *dot, uint32_t from, uint32_t to, int lanes,
-                      int strict) {
-    if (lanes == 4)
-        tangent(t, rows, dot, from, to, 4, strict);
-    else
-        tangent(t, rows, dot, from, to, 1, strict);
+#define FOR_EACH_WIDTH(CALL) \
+    switch (l->wide) { \
+        case 1: CALL(1); \
+        case 4: CALL(4); \
+        default: CALL(8); \
+    }
+
+int64_t dt_sweep_tangent(const dt_tape *t, const dt_row *rows, dt_lanes *l, uint32_t from, uint32_t to) {
+    double *dot = l->scalar_dot;
+#define TANGENT(WIDE) \
+    return t->arrays & 2 ? tangent(t, rows, dot, from, to, WIDE, l->strict, l) \
+                     : tangent(t, rows, dot, from, to, WIDE, l->strict, NULL)
+    FOR_EACH_WIDTH(TANGENT)
 }
 
-void dt_sweep_second(const dt_tape *t, const dt_row *rows, double *bar, const double *dot, double *bardot,
-                     uint32_t from, uint32_t to, int lanes, int strict) {
-    if (lanes == 4)
-        second(t, rows, bar, dot, bardot, from, to, 4, strict);
-    else
-        second(t, rows, bar, dot, bardot, from, to, 1, strict);
+int64_t dt_sweep_second(const dt_tape *t, const dt_row *rows, dt_lanes *l, uint32_t from, uint32_t to) {
+    double *bar = l->scalar_bar, *bardot = l->scalar_bardot;
+    const double *dot = l->scalar_dot;
+#define SECOND(WIDE) \
+    return t->arrays & 2 ? second(t, rows, bar, dot, bardot, from, to, WIDE, l->strict, l) \
+                     : second(t, rows, bar, dot, bardot, from, to, WIDE, l->strict, NULL)
+    FOR_EACH_WIDTH(SECOND)
 }
 /* [/second] */

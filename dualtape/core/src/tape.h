@@ -8,6 +8,7 @@
 
 #include "arithmetic.h"
 #include "array.h"
+#include "lanes.h"
 
 /* [node]
  * A node is one scalar operation,
@@ -185,10 +186,9 @@ int64_t dt_sweep_arrays(const dt_tape *t, const dt_row *rows, double *bar, uint3
 /* sweep.c: bar[a] += bar[i] * d(out)/d(a), for i from `from` - 1 down to `to`. */
 void dt_sweep_reverse(const dt_tape *t, const dt_row *rows, double *bar, uint32_t from, uint32_t to, int strict);
 
-/* second.c: tangents forwards, then adjoints and their tangents backwards, `lanes` (1 or 4) directions at a time. */
-void dt_sweep_tangent(const dt_tape *t, const dt_row *rows, double *dot, uint32_t from, uint32_t to, int lanes,
-                      int strict);
-void dt_sweep_second(const dt_tape *t, const dt_row *rows, double *bar, const double *dot, double *bardot,
-                     uint32_t from, uint32_t to, int lanes, int strict);
+/* second.c: tangents forwards, then adjoints and their tangents backwards, in lanes. They give the place of a DT_CALL,
+ * which the caller does and goes on from, or -1 at the end. */
+int64_t dt_sweep_tangent(const dt_tape *t, const dt_row *rows, dt_lanes *l, uint32_t from, uint32_t to);
+int64_t dt_sweep_second(const dt_tape *t, const dt_row *rows, dt_lanes *l, uint32_t from, uint32_t to);
 
 #endif

@@ -1,0 +1,18 @@
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from typing_extensions import disjoint_base
+
+from dualtape.core.tape import Tape, Var
+
+@disjoint_base
+class Lanes:
+    def __reduce__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __setstate__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+def tangents(
+    tape: Tape, inputs: Sequence[Any], outputs: Sequence[Any], directions: np.ndarray
+) -> np.ndarray | None: ...
+def cotangents(tape: Tape, inputs: Sequence[Any], outputs: Sequence[Any], weights: np.ndarray) -> np.ndarray | None: ...
+def second(tape: Tape, inputs: Sequence[Any], output: Var, directions: np.ndarray) -> np.ndarray | None: ...

@@ -1,0 +1,1 @@
+"""The sweeps in C, in pieces between which Ctrl-C is looked for."""

@@ -1,0 +1,36 @@
+/* Loops along one axis, of which the sweeps over arrays consist. Steps count doubles. */
+#ifndef DUALTAPE_RUNS_H
+#define DUALTAPE_RUNS_H
+
+#include "array.h"
+
+/* Points that slopes are computed at in one go: they stay in the first cache. */
+enum { DT_RUN = 256 };
+
+/* bar += sign * w */
+void dt_add_run(double *bar, int64_t bs, const double *w, int64_t ws, int64_t n, double sign);
+
+/* bar += w * d, zero where a factor is unless `strict` */
+void dt_add_products(double *bar, int64_t bs, const double *w, int64_t ws, const double *d, int64_t ds, int64_t n,
+                     int strict);
+
+/* The numbers in contiguous memory: where they are, or copied to `room`. */
+const double *dt_packed(const double *x, int64_t step, int64_t n, double *room);
+
+/* The slopes of a row at contiguous points, at most DT_RUN. */
+void dt_slopes(const dt_shadows *s, uint16_t row, int64_t n, const double *x, const double *y, const double *z,
+               const double *out, double *const *d);
+
+/* c (+)= a b for an m x k and a k x n matrix, with steps between rows and columns. */
+void dt_multiply(dt_shadows *s, int64_t m, int64_t k, int64_t n, const double *a, int64_t ar, int64_t ac,
+                 const double *b, int64_t br, int64_t bc, double *c, int64_t cr, int64_t cc, int add);
+
+/* The step of an operand along an axis; NULL stands for those of contiguous memory. */
+static inline int64_t dt_step_of(const int64_t *steps, const dt_array_node *node, int axis) {
+    if (steps) return steps[axis];
+    int64_t step = 1;
+    for (int k = node->nd - 1; k > axis; k--) step *= node->shape[k];
+    return step;
+}
+
+#endif
