@@ -184,14 +184,14 @@ def _reverse_jacobian(f, point, kwargs, mode):
         size = sum(x.size if is_array(x) else 1 for x in mine)
         columns = None
         if mode == "auto" and 2 * size > n and mine:
-            columns = recording.tangents(inputs, mine, np.eye(n))
+            columns = recording.tangents(inputs, mine)
         if columns is not None:
             columns = columns.T
         elif mode == "auto" and size > n:
             del out, own, mine, result
             return _forward_jacobian(f, point, kwargs)
         else:
-            columns = recording.cotangents(inputs, mine, np.eye(size)) if size > 1 else None
+            columns = recording.cotangents(inputs, mine) if size > 1 else None
             if columns is None:
                 columns = [_row(recording, x, w, inputs) for x in mine for w in _unit_cotangents(recording, x)]
         rows = _with_zeros(columns, own, recording, n)
@@ -287,8 +287,7 @@ def hessian(f, /, *args, **kwargs):
         raise InputError(
             "dt.hessian is not defined at complex points: write f as a function of real and imaginary parts"
         )
-    n = point.size
-    rows = _second(f, point, np.eye(n), kwargs)
+    rows = _second(f, point, None, kwargs)
     if rows is None:
         return jacobian(lambda x: gradient(f, x, **kwargs), args[0], mode="forward")
     if point.shape is not None:
@@ -304,7 +303,7 @@ def hessian(f, /, *args, **kwargs):
 
 
 def _second(f, point, directions, kwargs):
-    """Hessian-vector products in C, as lists; None where the program is not one on floats."""
+    """Hessian-vector products in lanes, all for single variables by default; None where the program has none."""
     if any(type(x) is not float and not _is_float64(x) for x in point.slots):
         return None
     with Recording() as recording:
@@ -319,7 +318,7 @@ def _second(f, point, directions, kwargs):
         if recording.owns(own):
             rows = recording.second(inputs, own, directions)
         else:
-            rows = np.zeros(directions.shape)
+            rows = np.zeros((point.size if directions is None else len(directions), point.size))
         del out, own
     return rows
 

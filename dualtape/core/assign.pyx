@@ -11,8 +11,8 @@ from dualtape.core.tape cimport Tape
 from dualtape.core.traced cimport Traced
 from dualtape.core.values cimport flattened, level_of, plain_of, primal_at, tangents_at, tape_of
 from dualtape.core.view cimport (
-    SCALARS_TO_COME, Storage, View, bottom, contiguous, data_of, flat_view, ndarray_view, new_storage, raise_level, resolve, shape_of,
-    unwritten, view_like,
+    SCALARS_TO_COME, Storage, View, bottom, contiguous, data_of, flat_view, ndarray_view, new_storage, raise_level,
+    resolve, shape_of, unwritten, view_like,
 )
 
 from dualtape.core.hooks import HOOKS

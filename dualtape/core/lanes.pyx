@@ -13,6 +13,7 @@ from dualtape.core.kernels cimport rows
 from dualtape.core.loops cimport ufuncs
 from dualtape.core.node cimport DT_NONE, dt_shadows
 from dualtape.core.objects cimport reach_of
+from dualtape.core.operands cimport in_c_order
 from dualtape.core.passes cimport (
     CHUNK, DT_MOST_LANES, SHORT, begin, drop_shadow, dt_lanes, end, end_shadows, make_shadow, piece_of_second,
     piece_of_tangents,
@@ -55,17 +56,27 @@ cdef int lanes_for(Tape tape, Py_ssize_t wanted):
 cdef void transfer(double *flat, View g, double *row, bint into) noexcept:
     """Add a row of numbers to a view of a storage, or the view to the row."""
     cdef Py_ssize_t place[MAX_DIMS]
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i = 0, j, inner, step
     cdef int k
     cdef double *p = flat + g.offset
+    inner = g.shape_[g.nd - 1] if g.nd else 1
+    step = g.step_[g.nd - 1] if g.nd else 0
+    if in_c_order(g):
+        inner, step = g.size, 1
     for k in range(g.nd):
         place[k] = 0
-    for i in range(g.size):
+    while i < g.size:
         if into:
-            p[0] += row[i]
+            for j in range(inner):
+                p[j * step] += row[i + j]
+        elif step == 1:
+            for j in range(inner):
+                row[i + j] += p[j]
         else:
-            row[i] += p[0]
-        for k in range(g.nd - 1, -1, -1):
+            for j in range(inner):
+                row[i + j] += p[j * step]
+        i += inner
+        for k in range(g.nd - 2, -1, -1):
             p += g.step_[k]
             place[k] += 1
             if place[k] < g.shape_[k]:
@@ -74,11 +85,11 @@ cdef void transfer(double *flat, View g, double *row, bint into) noexcept:
             place[k] = 0
 
 
-cdef bint has_nonzero(const double *rows, Py_ssize_t m, Py_ssize_t step, Py_ssize_t n) noexcept:
+cdef bint has_nonzero(const double *block, Py_ssize_t m, Py_ssize_t step, Py_ssize_t n) noexcept:
     cdef Py_ssize_t i, j
     for i in range(m):
         for j in range(n):
-            if rows[i * step + j] != 0.0:
+            if block[i * step + j] != 0.0:
                 return True
     return False
 
@@ -170,13 +181,13 @@ cdef class Lanes:
 
     # --- what goes in and comes out ---
 
-    cdef int seed(self, list places, cnp.ndarray rows, bint reverse) except -1:
-        """Set tangents of variables, or add tangents of adjoints of results: `rows` has numbers for each lane."""
-        cdef Py_ssize_t start = 0, i, size, n = rows.shape[1]
+    cdef int seed(self, list places, cnp.ndarray block, bint reverse) except -1:
+        """Set tangents of variables, or add tangents of adjoints of results: `block` has a row for each lane."""
+        cdef Py_ssize_t start = 0, i, size, n = block.shape[1]
         cdef int j
         cdef uint32_t index, first
         cdef double *to = self.c.scalar_bardot if reverse else self.c.scalar_dot
-        cdef double *v = <double *>cnp.PyArray_DATA(rows)
+        cdef double *v = <double *>cnp.PyArray_DATA(block)
         cdef double *shadow
         cdef dt_shadows *shadows = &self.c.bardot if reverse else &self.c.dot
         cdef Reference r
@@ -200,13 +211,13 @@ cdef class Lanes:
             start += r.shape_source.size
         return 0
 
-    cdef int gather(self, list places, cnp.ndarray rows, bint reverse) except -1:
+    cdef int gather(self, list places, cnp.ndarray block, bint reverse) except -1:
         """The counterpart of `seed`: tangents of results, or tangents of the adjoints of variables."""
-        cdef Py_ssize_t start = 0, i, size, n = rows.shape[1]
+        cdef Py_ssize_t start = 0, i, n = block.shape[1]
         cdef int j
         cdef uint32_t index, first
         cdef const double *scalars = self.c.scalar_bardot if reverse else self.c.scalar_dot
-        cdef double *out = <double *>cnp.PyArray_DATA(rows)
+        cdef double *out = <double *>cnp.PyArray_DATA(block)
         cdef double *shadow
         cdef dt_shadows *shadows = &self.c.bardot if reverse else &self.c.dot
         cdef Reference r
@@ -419,6 +430,23 @@ cdef uint32_t reach(Tape tape, list outputs, list places):
     return size
 
 
+cdef cnp.ndarray chunk_of(directions, Py_ssize_t first, Py_ssize_t used, Py_ssize_t n):
+    """Some of the directions; those of single variables where none are given."""
+    if directions is not None:
+        return np.ascontiguousarray(directions[first : first + used], dtype=np.float64)
+    block = np.zeros((used, n))
+    np.fill_diagonal(block[:, first:], 1.0)
+    return block
+
+
+cdef Py_ssize_t count(list places):
+    """How many numbers there are."""
+    cdef Py_ssize_t n = 0
+    for place in places:
+        n += (<Reference>place).shape_source.size if type(place) is Reference else 1
+    return n
+
+
 def tangents(Tape tape, list inputs, list outputs, directions):
     """Jacobian-vector products by forward sweeps over a recording.
 
@@ -429,28 +457,27 @@ def tangents(Tape tape, list inputs, list outputs, directions):
         Where the variables lie, n numbers.
     outputs : list of Var or VarArray
         Results, m numbers.
-    directions : ndarray of float64, shape (k, n)
+    directions : ndarray of float64, shape (k, n), or None
+        None: those of single variables.
 
     Returns
     -------
     ndarray, shape (k, m), or None
         None where a node knows no tangents in lanes.
     """
-    cdef Py_ssize_t k = directions.shape[0], n = directions.shape[1], first = 0, m = 0
+    cdef Py_ssize_t n = count(inputs), first = 0
+    cdef Py_ssize_t k = n if directions is None else directions.shape[0]
     cdef int lanes = lanes_for(tape, k), used
     cdef Lanes now
     if not fits(tape):
         return None
     places = places_of(outputs)
     size = reach(tape, outputs, inputs)
-    for out in outputs:
-        m += (<View>out).size if isinstance(out, View) else 1
-    v = np.ascontiguousarray(directions, dtype=np.float64)
-    products = np.zeros((k, m))
+    products = np.zeros((k, count(places)))
     while first < k:
         used = min(lanes, k - first)
         now = Lanes(tape, size, used, True, False)
-        now.seed(inputs, v[first : first + used], False)
+        now.seed(inputs, chunk_of(directions, first, used, n), False)
         now.forwards()
         now.gather(places, products[first : first + used], False)
         first += used
@@ -464,27 +491,26 @@ def cotangents(Tape tape, list inputs, list outputs, weights):
     ----------
     tape, inputs, outputs
         As for `tangents`.
-    weights : ndarray of float64, shape (k, m)
+    weights : ndarray of float64, shape (k, m), or None
+        None: those of single results.
 
     Returns
     -------
     ndarray, shape (k, n), or None
     """
-    cdef Py_ssize_t k = weights.shape[0], m = weights.shape[1], first = 0, n = 0
+    cdef list places = places_of(outputs)
+    cdef Py_ssize_t m = count(places), first = 0
+    cdef Py_ssize_t k = m if weights is None else weights.shape[0]
     cdef int lanes = lanes_for(tape, k), used
     cdef Lanes now
     if not fits(tape):
         return None
-    places = places_of(outputs)
     size = reach(tape, outputs, inputs)
-    for place in inputs:
-        n += (<Reference>place).shape_source.size if type(place) is Reference else 1
-    w = np.ascontiguousarray(weights, dtype=np.float64)
-    products = np.zeros((k, n))
+    products = np.zeros((k, count(inputs)))
     while first < k:
         used = min(lanes, k - first)
         now = Lanes(tape, size, used, False, True)
-        now.seed(places, w[first : first + used], True)
+        now.seed(places, chunk_of(weights, first, used, m), True)
         now.backwards()
         now.gather(inputs, products[first : first + used], True)
         first += used
@@ -499,25 +525,26 @@ def second(Tape tape, list inputs, Var output, directions):
     tape, inputs
         As for `tangents`.
     output : Var
-    directions : ndarray of float64, shape (k, n)
+    directions : ndarray of float64, shape (k, n), or None
+        As for `tangents`.
 
     Returns
     -------
     ndarray, shape (k, n), or None
         None where a node knows no tangents in lanes.
     """
-    cdef Py_ssize_t k = directions.shape[0], n = directions.shape[1], first = 0
+    cdef Py_ssize_t n = count(inputs), first = 0
+    cdef Py_ssize_t k = n if directions is None else directions.shape[0]
     cdef int lanes = lanes_for(tape, k), used
     cdef Lanes now
     if not fits(tape):
         return None
     size = reach(tape, [output], inputs)
-    v = np.ascontiguousarray(directions, dtype=np.float64)
     products = np.zeros((k, n))
     while first < k:
         used = min(lanes, k - first)
         now = Lanes(tape, size, used, True, True)
-        now.seed(inputs, v[first : first + used], False)
+        now.seed(inputs, chunk_of(directions, first, used, n), False)
         now.forwards()
         now.c.scalar_bar[output.index] = 1.0
         now.backwards()

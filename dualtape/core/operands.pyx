@@ -9,7 +9,7 @@ from libc.string cimport memcpy, memset
 from dualtape.core.array cimport VarArray, new_var_array
 from dualtape.core.buffers cimport doubles
 from dualtape.core.loops cimport compute
-from dualtape.core.node cimport DT_NONE, DT_SMALL, dt_array_node
+from dualtape.core.node cimport DT_SMALL, dt_array_node
 from dualtape.core.tape cimport DT_ARRAY, Tape, append_node, dt_append, new_native_shadow
 from dualtape.core.view cimport MAX_DIMS, NO_SCALARS, Storage, View
 

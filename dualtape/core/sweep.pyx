@@ -248,15 +248,15 @@ cdef class Recording:
         """Let nodes keep what their tangents read, for `second` and `tangents` to follow."""
         self.tape.keeps_all = True
 
-    def tangents(self, inputs, outputs, directions):
+    def tangents(self, inputs, outputs, directions=None):
         """Jacobian-vector products: see `lanes.tangents`."""
         return lanes.tangents(self.tape, inputs, outputs, directions)
 
-    def cotangents(self, inputs, outputs, weights):
+    def cotangents(self, inputs, outputs, weights=None):
         """Vector-Jacobian products: see `lanes.cotangents`."""
         return lanes.cotangents(self.tape, inputs, outputs, weights)
 
-    def second(self, inputs, output, directions):
+    def second(self, inputs, output, directions=None):
         """Hessian-vector products: see `lanes.second`."""
         return lanes.second(self.tape, inputs, output, directions)
 

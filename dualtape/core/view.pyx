@@ -28,6 +28,7 @@ cdef extern from "Python.h":
 
 cdef object FLOAT64 = np.dtype(np.float64)
 
+
 @cython.no_gc
 @cython.freelist(256)
 cdef class Storage:

@@ -86,6 +86,30 @@ DT_CLONES void dt_add_products(double *bar, int64_t bs, const double *w, int64_t
         add_products_as(bar, bs, w, ws, d, ds, n, 0);
 }
 
+DT_CLONES void dt_put_run(double *restrict to, int64_t ts, const double *restrict w, int64_t ws, int64_t n, double sign,
+                          int sets) {
+    if (!sets) {
+        dt_add_run(to, ts, w, ws, n, sign);
+        return;
+    }
+    if (ts == 1 && ws == 1)
+        for (int64_t i = 0; i < n; i++) to[i] = sign * w[i];
+    else
+        for (int64_t i = 0; i < n; i++) to[i * ts] = sign * w[i * ws];
+}
+
+DT_CLONES void dt_put_products(double *restrict to, int64_t ts, const double *restrict w, int64_t ws,
+                               const double *restrict d, int64_t ds, int64_t n, int strict, int sets) {
+    if (!sets) {
+        dt_add_products(to, ts, w, ws, d, ds, n, strict);
+        return;
+    }
+    if (ts == 1 && ws == 1 && ds == 1)
+        for (int64_t i = 0; i < n; i++) to[i] = product(w[i], d[i], strict);
+    else
+        for (int64_t i = 0; i < n; i++) to[i * ts] = product(w[i * ws], d[i * ds], strict);
+}
+
 const double *dt_packed(const double *x, int64_t step, int64_t n, double *room) {
     if (!x || step == 1) return x;
     if (step == 0)

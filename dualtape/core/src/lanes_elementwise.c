@@ -12,6 +12,7 @@ typedef struct {
     const double *value;
     double *bar, *dot, *bardot; /* NULL: zero, or not asked for */
     int64_t dot_lane, bardot_lane; /* from one lane to the next */
+    int sets; /* 1: the adjoint, 2: its tangents, are made by this node, which gives each of their numbers */
     int64_t vstep[32], bstep[32];
 } operand;
 
@@ -35,6 +36,7 @@ static void read_steps(operand *x, const dt_operand *from, const dt_array_node *
     x->value = from->value;
     x->bar = x->dot = x->bardot = NULL;
     x->dot_lane = x->bardot_lane = 1;
+    x->sets = 0;
 }
 
 static void begin(loops *s, const dt_array_node *node, dt_lanes *l) {
@@ -125,13 +127,15 @@ static void tangent_run(const loops *s, int64_t n) {
     const int axis = s->nd - 1, arity = s->node->arity, row = s->node->row, strict = l->strict;
     const operand *out = &s->x[arity];
     const int64_t os = out->bstep[axis];
+    int sets = out->sets;
     if (row == DT_ADD || row == DT_SUB || row == DT_POS || row == DT_NEG) {
         for (int k = 0; k < arity; k++) {
             const double sign = row == DT_NEG || (row == DT_SUB && k == 1) ? -1.0 : 1.0;
             if (!s->x[k].dot) continue;
             for (int j = 0; j < l->lanes; j++)
-                dt_add_run(out->dot + j * out->dot_lane, os, s->x[k].dot + j * s->x[k].dot_lane, s->x[k].bstep[axis], n,
-                           sign);
+                dt_put_run(out->dot + j * out->dot_lane, os, s->x[k].dot + j * s->x[k].dot_lane, s->x[k].bstep[axis], n,
+                           sign, sets);
+            sets = 0;
         }
         return;
     }
@@ -140,8 +144,9 @@ static void tangent_run(const loops *s, int64_t n) {
             const operand *x = &s->x[k], *y = &s->x[1 - k];
             if (!x->dot) continue;
             for (int j = 0; j < l->lanes; j++)
-                dt_add_products(out->dot + j * out->dot_lane, os, x->dot + j * x->dot_lane, x->bstep[axis], y->value,
-                                y->vstep[axis], n, strict);
+                dt_put_products(out->dot + j * out->dot_lane, os, x->dot + j * x->dot_lane, x->bstep[axis], y->value,
+                                y->vstep[axis], n, strict, sets);
+            sets = 0;
         }
         return;
     }
@@ -152,12 +157,15 @@ static void tangent_run(const loops *s, int64_t n) {
         const double *v[4];
         read_points(s, start, m, rooms, v);
         dt_slopes(l->bar, row, m, v[0], v[1], v[2], v[3], ds);
+        sets = out->sets;
         for (int k = 0; k < arity; k++) {
             const operand *x = &s->x[k];
             if (!x->dot) continue;
             for (int j = 0; j < l->lanes; j++)
-                dt_add_products(out->dot + start * os + j * out->dot_lane, os,
-                                x->dot + start * x->bstep[axis] + j * x->dot_lane, x->bstep[axis], d[k], 1, m, strict);
+                dt_put_products(out->dot + start * os + j * out->dot_lane, os,
+                                x->dot + start * x->bstep[axis] + j * x->dot_lane, x->bstep[axis], d[k], 1, m, strict,
+                                sets);
+            sets = 0;
         }
     }
 }
@@ -198,9 +206,10 @@ static void second_run(const loops *s, int64_t n) {
         for (int k = 0; k < arity; k++) {
             const double sign = row == DT_NEG || (row == DT_SUB && k == 1) ? -1.0 : 1.0;
             const operand *x = &s->x[k];
-            if (x->bar && w) dt_add_run(x->bar, x->bstep[axis], w, ws, n, sign);
+            if (x->bar && w) dt_put_run(x->bar, x->bstep[axis], w, ws, n, sign, x->sets & 1);
             for (int j = 0; x->bardot && wd && j < l->lanes; j++)
-                dt_add_run(x->bardot + j * x->bardot_lane, x->bstep[axis], wd + j * out->bardot_lane, ws, n, sign);
+                dt_put_run(x->bardot + j * x->bardot_lane, x->bstep[axis], wd + j * out->bardot_lane, ws, n, sign,
+                           x->sets & 2);
         }
         return;
     }
@@ -208,10 +217,11 @@ static void second_run(const loops *s, int64_t n) {
         for (int k = 0; k < 2; k++) {
             const operand *x = &s->x[k], *y = &s->x[1 - k];
             const int64_t xs = x->bstep[axis], ys = y->vstep[axis];
-            if (x->bar && w) dt_add_products(x->bar, xs, w, ws, y->value, ys, n, strict);
+            if (x->bar && w) dt_put_products(x->bar, xs, w, ws, y->value, ys, n, strict, x->sets & 1);
             for (int j = 0; x->bardot && j < l->lanes; j++) {
                 double *to = x->bardot + j * x->bardot_lane;
-                if (wd) dt_add_products(to, xs, wd + j * out->bardot_lane, ws, y->value, ys, n, strict);
+                if (wd)
+                    dt_put_products(to, xs, wd + j * out->bardot_lane, ws, y->value, ys, n, strict, x->sets & 2);
                 if (w && y->dot) dt_add_products(to, xs, w, ws, y->dot + j * y->dot_lane, y->bstep[axis], n, strict);
             }
         }
@@ -232,22 +242,34 @@ static void second_run(const loops *s, int64_t n) {
         for (int k = 0; k < arity; k++) {
             const operand *x = &s->x[k];
             const int64_t xs = x->bstep[axis];
-            if (x->bar && w) dt_add_products(x->bar + start * xs, xs, w + start * ws, ws, d[k], 1, m, strict);
+            if (x->bar && w)
+                dt_put_products(x->bar + start * xs, xs, w + start * ws, ws, d[k], 1, m, strict, x->sets & 1);
             for (int j = 0; x->bardot && j < l->lanes; j++) {
                 double *to = x->bardot + start * xs + j * x->bardot_lane;
-                if (wd) dt_add_products(to, xs, wd + start * ws + j * out->bardot_lane, ws, d[k], 1, m, strict);
+                if (wd)
+                    dt_put_products(to, xs, wd + start * ws + j * out->bardot_lane, ws, d[k], 1, m, strict,
+                                    x->sets & 2);
                 if (!bends) continue;
-                memset(bend, 0, (size_t)m * sizeof(double));
+                int sets = 1;
                 for (int q = 0; q < arity; q++) {
                     const operand *y = &s->x[q];
-                    if (y->dot)
-                        dt_add_products(bend, 1, y->dot + start * y->bstep[axis] + j * y->dot_lane, y->bstep[axis],
-                                        h[PLACE[k][q]], 1, m, strict);
+                    if (!y->dot) continue;
+                    dt_put_products(bend, 1, y->dot + start * y->bstep[axis] + j * y->dot_lane, y->bstep[axis],
+                                    h[PLACE[k][q]], 1, m, strict, sets);
+                    sets = 0;
                 }
                 dt_add_products(to, xs, w + start * ws, ws, bend, 1, m, strict);
             }
         }
     }
+}
+
+/* Whether a node goes through every element of an operand's storage once. */
+static int is_all(const dt_array_node *node, const dt_lanes *l, const dt_operand *from, const operand *x) {
+    if (l->bar->size[from->storage] != node->n) return 0;
+    for (int k = 0; k < node->nd; k++)
+        if (x->bstep[k] == 0 && node->shape[k] > 1) return 0;
+    return 1;
 }
 
 /* Steps of the contiguous memory in which the numbers of an overwriting node lie meanwhile. */
@@ -270,7 +292,8 @@ void dt_tangent_elementwise(const dt_array_node *node, dt_lanes *l, uint32_t ind
     }
     if (!node->overwrites) {
         if (!moves) return;
-        double *dot = dt_shadow(&l->dot, node->out.storage);
+        out->sets = is_all(node, l, &node->out, out);
+        double *dot = dt_shadow_make(&l->dot, node->out.storage, !out->sets);
         if (!dot) {
             l->failed = 1;
             return;
@@ -301,7 +324,8 @@ void dt_tangent_elementwise(const dt_array_node *node, dt_lanes *l, uint32_t ind
 }
 
 /* The adjoints of an operand, to be added to. */
-static int make_bars(dt_lanes *l, operand *x, const dt_operand *from, int bar, int bardot) {
+static int make_bars(dt_lanes *l, const dt_array_node *node, operand *x, const dt_operand *from, int bar, int bardot,
+                     int gives_bardot) {
     if (from->storage == DT_NONE) {
         if (from->scalar == DT_NONE) return 1;
         x->bar = l->scalar_bar + from->scalar;
@@ -309,8 +333,15 @@ static int make_bars(dt_lanes *l, operand *x, const dt_operand *from, int bar, i
         return 1;
     }
     x->bardot_lane = dt_lane_of(l, from);
-    if (bar && !(x->bar = dt_shadow(l->bar, from->storage))) return 0;
-    if (bardot && !(x->bardot = dt_shadow(&l->bardot, from->storage))) return 0;
+    if (is_all(node, l, from, x)) {
+        if (bar && !l->bar->bar[from->storage]) x->sets |= 1;
+        if (gives_bardot && !l->bardot.bar[from->storage]) x->sets |= 2;
+    }
+    x->bar = !bar ? NULL : x->sets & 1 ? dt_shadow_make(l->bar, from->storage, 0) : dt_shadow(l->bar, from->storage);
+    x->bardot = !bardot       ? NULL
+                : x->sets & 2 ? dt_shadow_make(&l->bardot, from->storage, 0)
+                              : dt_shadow(&l->bardot, from->storage);
+    if ((bar && !x->bar) || (bardot && !x->bardot)) return 0;
     if (x->bar) x->bar += from->at;
     if (x->bardot) x->bardot += from->at;
     return 1;
@@ -356,7 +387,8 @@ void dt_second_elementwise(const dt_array_node *node, dt_lanes *l, uint32_t inde
         }
     }
     for (int k = 0; k < node->arity; k++)
-        if (!make_bars(l, &s.x[k], &node->x[k], out->bar != NULL, out->bardot || (out->bar && moves))) {
+        if (!make_bars(l, node, &s.x[k], &node->x[k], out->bar != NULL, out->bardot || (out->bar && moves),
+                       out->bardot != NULL)) {
             l->failed = 1;
             goto done;
         }

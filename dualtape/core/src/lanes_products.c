@@ -46,6 +46,10 @@ static int box_of(const double *x, int64_t rows, int64_t columns, int64_t rs, in
 static void multiply(dt_lanes *l, int side, int64_t m, int64_t k, int64_t n, const double *a, int64_t ar, int64_t ac,
                      const double *b, int64_t br, int64_t bc, double *c, int64_t cr, int64_t cc, int add) {
     int64_t box[4];
+    if ((side ? m : n) < 16) { /* looking costs as much as multiplying */
+        dt_multiply(&l->dot, m, k, n, a, ar, ac, b, br, bc, c, cr, cc, add);
+        return;
+    }
     const int any = side ? box_of(b, k, n, br, bc, box) : box_of(a, m, k, ar, ac, box);
     const int64_t rows = any ? box[1] - box[0] + 1 : 0, columns = any ? box[3] - box[2] + 1 : 0;
     if (!add && 2 * rows * columns > (side ? k * n : m * k)) {

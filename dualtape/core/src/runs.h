@@ -7,6 +7,11 @@
 /* Points that slopes are computed at in one go: they stay in the first cache. */
 enum { DT_RUN = 256 };
 
+/* to = sign * w, to = w * d where `sets`, else added to it */
+void dt_put_run(double *to, int64_t ts, const double *w, int64_t ws, int64_t n, double sign, int sets);
+void dt_put_products(double *to, int64_t ts, const double *w, int64_t ws, const double *d, int64_t ds, int64_t n,
+                     int strict, int sets);
+
 /* bar += sign * w */
 void dt_add_run(double *bar, int64_t bs, const double *w, int64_t ws, int64_t n, double sign);
 
