@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import disjoint_base
 
-from dualtape.core.tape import Tape, Var
+from dualtape.core.tape import Tape
 
 @disjoint_base
 class Lanes:
@@ -17,4 +17,4 @@ def tangents(
 def cotangents(
     tape: Tape, inputs: Sequence[Any], outputs: Sequence[Any], weights: np.ndarray | None
 ) -> np.ndarray | None: ...
-def second(tape: Tape, inputs: Sequence[Any], output: Var, directions: np.ndarray | None) -> np.ndarray | None: ...
+def second(tape: Tape, inputs: Sequence[Any], output: Any, directions: np.ndarray | None) -> np.ndarray | None: ...

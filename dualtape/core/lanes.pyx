@@ -517,14 +517,14 @@ def cotangents(Tape tape, list inputs, list outputs, weights):
     return products
 
 
-def second(Tape tape, list inputs, Var output, directions):
+def second(Tape tape, list inputs, output, directions):
     """Hessian-vector products by tangent over adjoint.
 
     Parameters
     ----------
     tape, inputs
         As for `tangents`.
-    output : Var
+    output : Var, or VarArray without axes
     directions : ndarray of float64, shape (k, n), or None
         As for `tangents`.
 
@@ -546,7 +546,10 @@ def second(Tape tape, list inputs, Var output, directions):
         now = Lanes(tape, size, used, True, True)
         now.seed(inputs, chunk_of(directions, first, used, n), False)
         now.forwards()
-        now.c.scalar_bar[output.index] = 1.0
+        if isinstance(output, Var):
+            now.c.scalar_bar[(<Var>output).index] = 1.0
+        else:
+            now.shadows.add(reference(<View>output), np.ones(()))
         now.backwards()
         now.gather(inputs, products[first : first + used], True)
         first += used
