@@ -376,7 +376,7 @@ def hvp(f, /, *args, **kwargs):
     if any(_complex(x) for x in point.slots):
         raise InputError("dt.hvp is not defined at complex points: write f as a function of real and imaginary parts")
     if all(type(v) is float or _is_float64(v) for v in vector.slots):
-        rows = _second(f, point, np.array([vector.numbers]).reshape(1, -1), kwargs)
+        rows = _second(f, point, np.concatenate([np.ravel(v) for v in vector.slots] or [[]])[None], kwargs)
         if rows is not None:
             return point.derivatives(point.slots_of(rows[0]))
     return _boxed_hvp(f, point, vector, kwargs)

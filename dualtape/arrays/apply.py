@@ -146,7 +146,8 @@ class _Pull:
 
     def second(self, bar, bardots, tangents, out_tangents):
         """The contributions to the adjoints, and for each lane those to their tangents."""
-        if bar is None or all(t is None for t in (bardots, *tangents)):
+        linear = isinstance(self.out, Outline) and all(isinstance(self.args[k], Outline) for k in self.active)
+        if linear or bar is None or all(t is None for t in (bardots, *tangents)):
             return [] if bar is None else self(bar), [] if bardots is None else [self(b) for b in bardots]
         lanes = len(next(t for t in (bardots, *tangents) if t is not None))
         level, before = open_level()
