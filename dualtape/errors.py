@@ -22,21 +22,49 @@ _PACKAGE = os.path.dirname(__file__)
 _LIBRARIES = os.path.dirname(os.__file__)
 
 
+def _frames():
+    """The frames that run outside of this package, from the innermost one on, and how many lie further in."""
+    frame = sys._getframe(1)
+    depth = 0
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith((_PACKAGE, "<frozen", "dualtape/")):
+            yield frame, depth
+        frame = frame.f_back
+        depth += 1
+
+
 def user_line():
     """The user's line that is running, as ``file.py:12``: the innermost one outside this package and, if there is such
     a line, outside of installed packages and the standard library.
     """
-    frame = sys._getframe(1)
     first = None
-    while frame is not None:
+    for frame, _ in _frames():
         name = frame.f_code.co_filename
-        if not name.startswith((_PACKAGE, "<frozen", "dualtape/")):
-            line = f"{name}:{frame.f_lineno}"
-            first = first or line
-            if not name.startswith(_LIBRARIES) and "site-packages" not in name and "dist-packages" not in name:
-                return line
-        frame = frame.f_back
+        line = f"{name}:{frame.f_lineno}"
+        first = first or line
+        if not name.startswith(_LIBRARIES) and "site-packages" not in name and "dist-packages" not in name:
+            return line
     return first or "unknown line"
+
+
+def stack_level():
+    """The `stacklevel` at which a warning that the caller gives names the innermost line outside of this package."""
+    return next((depth for _, depth in _frames()), 1) - 1
+
+
+def numpy_caller():
+    """The public function of NumPy that the user's line has called and that is running, as ``np.linalg.norm``; None
+    where NumPy runs in C alone.
+    """
+    name = None
+    for frame, _ in _frames():
+        module, function = frame.f_globals.get("__name__", ""), frame.f_code.co_name
+        if module.partition(".")[0] != "numpy":
+            break
+        if not function.startswith(("_", "<")):
+            inner = next((part for part in ("linalg", "fft", "random") if f".{part}" in module), None)
+            name = f"np.{inner}.{function}" if inner else f"np.{function}"
+    return name
 
 
 class DualtapeError(Exception):

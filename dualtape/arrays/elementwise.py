@@ -7,7 +7,7 @@ import numpy as np
 
 from dualtape.arrays.apply import Outline, apply, is_array, unbroadcast
 from dualtape.core import elementwise as scalar
-from dualtape.core import kernels, linear, native, traced
+from dualtape.core import floating, kernels, linear, native, traced
 from dualtape.core.array import Array
 from dualtape.core.hooks import HOOKS
 from dualtape.core.strict import is_strict
@@ -156,8 +156,10 @@ def times(bar, factor):
 
 def elementwise(row, args):
     """A row at arrays and numbers of any level, broadcast against one another."""
+    floating.clear_flags()
     out = native.row(row, *args)
     if out is not None:
+        floating.report_flags(row)
         return out
     args = [HOOKS["array"](a) if isinstance(a, np.ndarray) and a.dtype == object else a for a in args]
     rule = RULES[row]
@@ -296,7 +298,9 @@ def inplace(row, a, x):
     """``a += x`` and its kin: NumPy's casting, then a write through the view."""
     if not _operand(x):
         return NotImplemented
+    floating.clear_flags()
     if linear.inplace(row, a, x):
+        floating.report_flags(row)
         return a
     out = power(a, x) if row == ROWS["pow"] else elementwise(row, (a, _listed(x)))
     if np.shape(plain_of(out)) != a.shape:

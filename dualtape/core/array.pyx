@@ -1,34 +1,33 @@
 # cython: c_api_binop_methods=True
 """The arrays that users hold: views with ndarray's operators, indexing, methods and protocols."""
 
+from types import MethodType
+
 import numpy as np
 
 cimport cython
 cimport numpy as cnp
 from cpython.object cimport PyObject, PyTypeObject, destructor
 from cpython.ref cimport Py_DECREF
-from libc.stdint cimport uint32_t
 
 from dualtape.core cimport view as core_view
+from dualtape.core.elements cimport element, read_element, write_element
+from dualtape.core.floating cimport dt_clear_flags, dt_raised_flags, report
 from dualtape.core.kernels cimport (
-    DT_ABS, DT_ADD, DT_DIV, DT_FLOORDIV, DT_MOD, DT_MUL, DT_NEG, DT_POS, DT_POW, DT_SUB,
+    DT_ABS, DT_ADD, DT_DIV, DT_FLOORDIV, DT_MOD, DT_MUL, DT_NEG, DT_POS, DT_POW, DT_ROWS, DT_SUB,
 )
-from dualtape.core.tape cimport DT_ELEMENT, DT_STATE_OPEN, DT_STORE, Var, append_node, dt_pack_store, handle, new_var
 from dualtape.core.traced cimport Traced
 from dualtape.core.values cimport level_of, plain_of
 from dualtape.core.view cimport (
     Storage, View, basic_view, bottom, covers, data_of, empty_view, has_ellipsis, resolve, same_view, shape_of, subview,
-    unwritten, view_of,
+    view_of,
 )
 
 from dualtape.core.hooks import HOOKS, METHODS, PROPERTIES, ROWS
-from dualtape.core.values import wrap_dual, wrap_var
 from dualtape.core.view import set_classes
-from dualtape.errors import conversion, escaped
+from dualtape.errors import conversion
 
 cnp.import_array()
-
-cdef object FLOAT64 = np.dtype(np.float64)
 
 cdef extern from *:
     """
@@ -57,23 +56,6 @@ cdef extern from "Python.h":
     void PyObject_Free(void *p)
 
 
-cdef object element(View a):
-    """The only element of a 0-d view as a number; where there is no scalar of its dtype, as a 0-d array."""
-    cdef Storage s = a.store
-    if s.level == 0:
-        return bottom(a)[()]
-    if a.dtype != FLOAT64:
-        return a.copy()
-    if s.tape is None:
-        value = view_of(data_of(s), a)[()]
-        return wrap_dual(s.level, value, [None if t is None else view_of(t, a)[()] for t in s.tangents])
-    return wrap_var(s.tape, view_of(data_of(s), a)[()], [a], pull_element)
-
-
-def pull_element(bar):
-    return (bar,)
-
-
 cdef object checked_key(object key):
     """An index free of traced values."""
     if isinstance(key, tuple):
@@ -90,35 +72,25 @@ cdef object checked_key(object key):
     return key
 
 
-cdef object read_element(Storage s, Py_ssize_t place):
-    """The element of a storage of float64 on a tape, as a scalar of the tape."""
-    if s.first != <uint32_t>0xFFFFFFFF:
-        return handle(s.tape, s.first + <uint32_t>place, s.p[place])
-    s.tape.t.arrays |= 2
-    return new_var(s.tape, DT_ELEMENT, s.id, <uint32_t>place, s.p[place])
+cdef inline object watched_row(int row, object x, object y, object z, int arity):
+    """A row as a node in C, with the warnings that NumPy gives; None where it declines."""
+    cdef int flags
+    dt_clear_flags()
+    out = native_row(row, x, y, z, arity)
+    flags = dt_raised_flags()
+    if flags and out is not None:
+        report(row, flags)
+    return out
 
 
-cdef bint write_element(Storage s, Py_ssize_t place, object value) except -1:
-    """Write a float, an int or a scalar of the tape to an element of a storage of float64 on it; whether it was
-    done."""
-    cdef double number
-    cdef uint32_t source = <uint32_t>0xFFFFFFFF
-    if type(value) is Var:
-        if (<Var>value).owner != <PyObject *>s.tape:
-            return False
-        number = (<Var>value).primal
-        source = (<Var>value).index
-    elif type(value) is float or type(value) is int:
-        number = value
-    else:
-        return False
-    if s.tape.t.state != DT_STATE_OPEN:
-        raise escaped()
-    unwritten(s)
-    s.p[place] = number
-    s.tape.t.arrays |= 2
-    append_node(s.tape, DT_STORE, source, 0, dt_pack_store(s.id, <uint32_t>place))
-    return True
+cdef object binary(int row, object a, object b):
+    out = watched_row(row, a, b, None, 2)
+    return HOOKS["operator"](row, a, b) if out is None else out
+
+
+cdef object unary(int row, object x):
+    out = watched_row(row, x, None, None, 1)
+    return HOOKS["elementwise"](row, (x,)) if out is None else out
 
 
 @cython.no_gc
@@ -229,6 +201,9 @@ cdef class Array(View):
                     return
         HOOKS["setitem"](self, checked_key(key), value)
 
+    def __delitem__(self, key):
+        raise ValueError("cannot delete array elements")
+
     def __iter__(self):
         if self.nd == 0:
             raise TypeError("iteration over a 0-d array")
@@ -238,26 +213,22 @@ cdef class Array(View):
         return bool((self == x).any())
 
     def __add__(a, b):
-        out = native_row(DT_ADD, a, b, None, 2)
-        return HOOKS["operator"](DT_ADD, a, b) if out is None else out
+        return binary(DT_ADD, a, b)
 
     def __sub__(a, b):
-        out = native_row(DT_SUB, a, b, None, 2)
-        return HOOKS["operator"](DT_SUB, a, b) if out is None else out
+        return binary(DT_SUB, a, b)
 
     def __mul__(a, b):
-        out = native_row(DT_MUL, a, b, None, 2)
-        return HOOKS["operator"](DT_MUL, a, b) if out is None else out
+        return binary(DT_MUL, a, b)
 
     def __truediv__(a, b):
-        out = native_row(DT_DIV, a, b, None, 2)
-        return HOOKS["operator"](DT_DIV, a, b) if out is None else out
+        return binary(DT_DIV, a, b)
 
     def __mod__(a, b):
-        return HOOKS["operator"](DT_MOD, a, b)
+        return binary(DT_MOD, a, b)
 
     def __floordiv__(a, b):
-        return HOOKS["operator"](DT_FLOORDIV, a, b)
+        return binary(DT_FLOORDIV, a, b)
 
     def __divmod__(a, b):
         return a // b, a % b
@@ -268,18 +239,22 @@ cdef class Array(View):
         return HOOKS["power"](a, b)
 
     def __matmul__(a, b):
+        dt_clear_flags()
         out = native_matmul(a, b)
-        return HOOKS["matmul"](a, b) if out is None else out
+        if out is None:
+            return HOOKS["matmul"](a, b)
+        if dt_raised_flags():
+            report(DT_ROWS, dt_raised_flags())
+        return out
 
     def __neg__(self):
-        out = native_row(DT_NEG, self, None, None, 1)
-        return HOOKS["elementwise"](DT_NEG, (self,)) if out is None else out
+        return unary(DT_NEG, self)
 
     def __pos__(self):
-        return HOOKS["elementwise"](DT_POS, (self,))
+        return unary(DT_POS, self)
 
     def __abs__(self):
-        return HOOKS["elementwise"](DT_ABS, (self,))
+        return unary(DT_ABS, self)
 
     def __iadd__(self, x):
         return HOOKS["inplace"](DT_ADD, self, x)
@@ -354,7 +329,7 @@ cdef class Array(View):
             n = len(inputs)
             row = ROWS.get(ufunc, -1)
             if row >= 0:
-                out = native_row(row, inputs[0], inputs[1] if n > 1 else None, inputs[2] if n > 2 else None, n)
+                out = watched_row(row, inputs[0], inputs[1] if n > 1 else None, inputs[2] if n > 2 else None, n)
                 if out is not None:
                     return out
         return HOOKS["ufunc"](ufunc, method, inputs, kwargs)
@@ -365,7 +340,7 @@ cdef class Array(View):
     def __getattr__(self, name):
         method = METHODS.get(name)
         if method is not None:
-            return _BoundMethod(method, self)
+            return MethodType(method, self)
         prop = PROPERTIES.get(name)
         if prop is not None:
             return prop(self)
@@ -412,22 +387,6 @@ def _rows(a):
     """The rows of an array, each as it is when its turn comes."""
     for k in range(len(a)):
         yield a[k]
-
-
-class _BoundMethod:
-    """A method of arrays, bound."""
-
-    __slots__ = ("function", "array")
-
-    def __init__(self, function, array):
-        self.function = function
-        self.array = array
-
-    def __call__(self, *args, **kwargs):
-        return self.function(self.array, *args, **kwargs)
-
-    def __repr__(self):
-        return f"<method of {type(self.array).__name__}: {self.function!r}>"
 
 
 @cython.final

@@ -44,6 +44,8 @@ cdef View (*new_var_view)(Storage s)
 
 cdef Storage new_storage(object data, Py_ssize_t size, object dtype)
 cdef object data_of(Storage s)
+cdef void become(Storage s, Storage other) noexcept
+cdef Storage twin(Storage s)
 cdef int resolve(Storage s) except -1
 cdef int raise_level(Storage s, object like) except -1
 cdef int unwritten(Storage s) except -1

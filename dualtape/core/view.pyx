@@ -57,6 +57,28 @@ cdef object data_of(Storage s):
     return s.data
 
 
+cdef void become(Storage s, Storage other) noexcept:
+    """Make a storage what another one of its size and dtype is: its numbers, its level, its tangents."""
+    s.level = other.level
+    s.tape = other.tape
+    s.id = other.id
+    s.first = other.first
+    s.needed = other.needed
+    s.p = other.p
+    s.chunk = other.chunk
+    s.data = other.data
+    s.tangents = other.tangents
+
+
+cdef Storage twin(Storage s):
+    """A storage that is what another one is now."""
+    cdef Storage out = new_storage(None, s.size, s.dtype)
+    become(out, s)
+    if s.tangents is not None:
+        out.tangents = s.tangents.copy()
+    return out
+
+
 cdef int resolve(Storage s) except -1:
     """Bring a storage up to date before use: what ended forward differentiations left in it is constant, what belongs
     to a closed tape is an error."""
@@ -72,14 +94,10 @@ cdef int resolve(Storage s) except -1:
         s.first = NO_SCALAR
         if isinstance(s.data, View):
             inner = (<View>s.data).store
-            s.level = inner.level
-            s.tape = inner.tape
-            s.id = inner.id
+            data_of(inner)
+            become(s, inner)
             s.needed = True
-            s.tangents = inner.tangents
-            s.p = inner.p
-            s.chunk = inner.chunk
-            s.data = data_of(inner)
+            s.first = NO_SCALAR
         else:
             s.p = NULL
             s.level = 0
@@ -105,14 +123,8 @@ cdef int raise_level(Storage s, object like) except -1:
     if level <= s.level:
         return 0
     if s.level != 0:
-        inner = new_storage(data_of(s), s.size, s.dtype)
-        inner.p = s.p
-        inner.level = s.level
-        inner.tape = s.tape
-        inner.id = s.id
-        inner.needed = s.needed
-        inner.tangents = s.tangents
-        inner.first = s.first
+        data_of(s)
+        inner = twin(s)
         s.data = flat_view(inner)
         s.p = NULL
         s.first = NO_SCALAR

@@ -1,0 +1,3 @@
+from typing import Any
+
+def pull_element(bar: Any) -> Any: ...
