@@ -79,6 +79,10 @@ class ConversionError(DualtapeError, TypeError):
     """A conversion of a traced value would have dropped its derivative."""
 
 
+class NoBufferError(ConversionError, AttributeError):
+    """An attribute that gives away the memory of an array; ``hasattr`` is False of it."""
+
+
 class NoRuleError(DualtapeError, TypeError):
     """A function has no derivative rule for traced values."""
 
@@ -111,6 +115,52 @@ def escaped():
 def conversion(what, remedy):
     """The error for a conversion that would drop the derivative."""
     return ConversionError(f"{user_line()}: {what} of a traced value would drop its derivative silently. {remedy}")
+
+
+def no_array(remedy):
+    """The error for NumPy making a plain array of traced values."""
+    caller = numpy_caller()
+    what = f"{caller}()" if caller else "np.array(), np.asarray() or another function of NumPy's"
+    return ConversionError(
+        f"{user_line()}: {what} would make a plain array of traced values, which would drop their derivatives "
+        f"silently. {remedy}"
+    )
+
+
+def no_float(remedy):
+    """The error for a conversion of a traced value to a float."""
+    return conversion(
+        "float(), or storing into an array of np.zeros, np.ones or np.empty,",
+        f"math.sin(x) and its kin ask for float(x), too. Make the array with dt.zeros(n), dt.ones(n) or dt.array(...), "
+        f"{remedy}, or dt.stop_gradient(x) where the plain number is meant.",
+    )
+
+
+def no_buffer(name):
+    """The error for an attribute or a method that would give away the plain memory of a traced array."""
+    return NoBufferError(
+        f"{user_line()}: .{name} of a traced array would drop its derivative silently: it gives away the plain numbers. "
+        f"Use dt.stop_gradient(x).{name} where they are meant."
+    )
+
+
+def fixed_size():
+    """The error for an array that is to change its size in place."""
+    return OptionError(
+        f"{user_line()}: a traced array does not change its size in place, since its views, and recorded operations, "
+        "refer to its memory. Use x = np.resize(x, shape), or make a larger array with dt.zeros(shape) and assign to "
+        "part of it."
+    )
+
+
+def no_attribute(x, name, known):
+    """The error for an attribute that arrays do not have; `known` says whether ndarrays have it."""
+    if not known:
+        return AttributeError(f"{type(x).__name__!r} object has no attribute {name!r}")
+    return NoBufferError(
+        f"{user_line()}: traced arrays have no {name!r}, as ndarrays do. Use NumPy's functions on x itself, or "
+        f"dt.stop_gradient(x).{name} where the plain numbers are meant."
+    )
 
 
 def no_memory(nodes, held, wanted):

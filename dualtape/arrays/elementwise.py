@@ -313,11 +313,11 @@ def inplace(row, a, x):
     return a
 
 
-def check_cast(value, dtype, name):
+def check_cast(value, dtype, name, casting="same_kind"):
     """Raise as NumPy does where a result does not fit the dtype that it is written to."""
     have = value.dtype if hasattr(value, "dtype") else np.asarray(plain_of(value)).dtype
-    if not np.can_cast(have, dtype, casting="same_kind"):
-        raise np._core._exceptions._UFuncOutputCastingError(getattr(np, name, np.add), "same_kind", have, dtype, 0)
+    if not np.can_cast(have, dtype, casting=casting):
+        raise np._core._exceptions._UFuncOutputCastingError(getattr(np, name, np.add), casting, have, dtype, 0)
 
 
 _COMPARISONS = (np.less, np.less_equal, np.equal, np.not_equal, np.greater, np.greater_equal)

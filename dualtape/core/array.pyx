@@ -25,7 +25,7 @@ from dualtape.core.view cimport (
 
 from dualtape.core.hooks import HOOKS, METHODS, PROPERTIES, ROWS
 from dualtape.core.view import set_classes
-from dualtape.errors import conversion
+from dualtape.errors import conversion, no_array, no_attribute, no_float
 
 cnp.import_array()
 
@@ -68,7 +68,7 @@ cdef object checked_key(object key):
     if isinstance(key, list):
         return np.asarray(key, dtype=np.intp) if not key else np.asarray(key)
     if isinstance(key, np.ndarray):
-        return key.copy()
+        return key.copy("K")
     return key
 
 
@@ -299,8 +299,7 @@ cdef class Array(View):
     def __float__(self):
         if level_of(self) == 0:
             return float(bottom(self))
-        raise conversion("float()", "Use dt.stop_gradient(x) where the plain number is meant, and np.sin or dt.sin in "
-                         "place of math.sin.")
+        raise no_float("np.sin(x) in place of math.sin(x)")
 
     def __complex__(self):
         if level_of(self) == 0:
@@ -319,9 +318,9 @@ cdef class Array(View):
             for index in np.ndindex(out.shape):
                 out[index] = self[index]
             return out
-        raise conversion("np.asarray(), np.array() or a store into a plain array",
-                         "Use dt.array(x) for a copy, dt.zeros(n) or np.zeros_like(x) for an array to store traced "
-                         "values into, or dt.stop_gradient(x) where the plain numbers are meant.")
+        raise no_array("Use dt.array([x, y]) or np.stack([x, y]) for an array of traced ones, dt.array(x) for a copy, "
+                       "dt.zeros(n) or np.zeros_like(x) for an array to store traced values into, or "
+                       "dt.stop_gradient(x) where the plain numbers are meant.")
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         cdef int row, n
@@ -344,7 +343,7 @@ cdef class Array(View):
         prop = PROPERTIES.get(name)
         if prop is not None:
             return prop(self)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise no_attribute(self, name, hasattr(np.ndarray, name))
 
     def __setattr__(self, name, value):
         setter = PROPERTIES.get(f"{name}=")

@@ -102,10 +102,11 @@ cdef tuple flattened(object value):
     order."""
     cdef tuple order
     if isinstance(value, View):
-        # one reference: the handle alone holds the storage
-        order = order_of(<View>value) if (<PyObject *>(<View>value).store).ob_refcnt == 1 else None
+        order = order_of(<View>value)
         if order is None:
             value = value.copy()
+        elif (<PyObject *>(<View>value).store).ob_refcnt > 1:  # not the handle alone holds the storage
+            value = flat_view((<View>value).store).copy()
         return flat_view((<View>value).store), order
     if cnp.get_array_base(value) is not None or not cnp.PyArray_ISWRITEABLE(value):
         value = value.copy(order="K")
@@ -128,11 +129,16 @@ cdef bint is_differentiable(object dtype):
     return dtype.kind == "f" or dtype.kind == "c"
 
 
-cdef bint is_scalar_result(object value):
-    """Whether a result is to be a scalar: anything but arrays, and float64 where NumPy gives a number."""
+cdef tuple as_result(object value):
+    """A result as the number or the array that it is to be, and whether it is a number: anything but arrays is one,
+    and float64 where NumPy gives a scalar."""
     if isinstance(value, (View, np.ndarray)):
-        return False
-    return not isinstance(value, np.generic) or isinstance(value, np.float64)
+        return value, False
+    if isinstance(value, np.float64):
+        return float(value), True
+    if isinstance(value, np.generic):
+        return np.asarray(value), False
+    return value, True
 
 
 def plain_array(value, keep=False):
@@ -168,12 +174,9 @@ def wrap_dual(unsigned long long level, value, tangents):
     DualArray, Dual, or what carries no derivative as it is
     """
     cdef Storage s
-    if is_scalar_result(value):
-        if isinstance(value, np.float64):
-            value = float(value)
+    value, scalar = as_result(value)
+    if scalar:
         return make_dual(level, value, [0.0 if t is None else unboxed(t) for t in tangents])
-    if isinstance(value, np.generic):
-        value = np.asarray(value)
     if not is_differentiable(value.dtype):
         return value
     shape = value.shape
@@ -242,12 +245,9 @@ def wrap_var(Tape tape, value, operands, pull):
     VarArray, Var, or what carries no derivative as it is
     """
     cdef Storage s
-    if is_scalar_result(value):
-        if isinstance(value, np.float64):
-            value = float(value)
+    value, scalar = as_result(value)
+    if scalar:
         return tape.call(Call(None, references(tape, operands), pull), value)
-    if isinstance(value, np.generic):
-        value = np.asarray(value)
     if not is_differentiable(value.dtype):
         return value
     shape = value.shape

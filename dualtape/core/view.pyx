@@ -345,6 +345,27 @@ def view_by(View a, function):
     return subview(a, probe) if isinstance(probe, np.ndarray) else None
 
 
+def whole(View a):
+    """All of an array's memory as a vector."""
+    return flat_view(a.store)
+
+
+def look_as(View a, View other):
+    """Let a handle look at its memory as another one of the same memory does."""
+    cdef int k
+    a.nd = other.nd
+    a.size = other.size
+    a.offset = other.offset
+    for k in range(other.nd):
+        a.shape_[k] = other.shape_[k]
+        a.step_[k] = other.step_[k]
+
+
+def set_readonly(View a, bint readonly):
+    """Forbid or allow assignments through a handle."""
+    a.readonly = readonly
+
+
 cdef View empty_view(View a, object probe):
     """A view without elements."""
     if cnp.PyArray_NDIM(probe) > MAX_DIMS:
