@@ -163,6 +163,14 @@ def no_attribute(x, name, known):
     )
 
 
+def equal_singular_values():
+    """The error for a norm that has no second derivative."""
+    return NoRuleError(
+        f"{user_line()}: np.linalg.norm(x, 2) and norm(x, -2) have no second derivative where two singular values are "
+        "the largest, or the smallest."
+    )
+
+
 def no_memory(nodes, held, wanted):
     """The error for a tape, or a buffer of a sweep, that could not be allocated."""
     return TapeMemoryError(
