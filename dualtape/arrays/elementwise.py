@@ -39,7 +39,11 @@ def _by_text(rule, *args):
 
 
 def _is_real(x):
-    return not isinstance(x, (Array, Traced)) and np.asarray(x).dtype.kind in "fiub"
+    """Whether the kernels, which compute in float64, can take an operand."""
+    if isinstance(x, (Array, Traced)):
+        return False
+    dtype = np.asarray(x).dtype
+    return dtype.kind in "fiub" and dtype.itemsize <= 8
 
 
 def value(row, *args):
@@ -161,34 +165,43 @@ def elementwise(row, args):
     if out is not None:
         floating.report_flags(row)
         return out
+    return general(row, args)
+
+
+def general(row, args):
+    """A row at operands of any kind, by its rule in Python."""
     args = [HOOKS["array"](a) if isinstance(a, np.ndarray) and a.dtype == object else a for a in args]
-    rule = RULES[row]
-    if rule.constant:
+    if RULES[row].constant:
         return ufunc_of(row)(*[plain_of(a) for a in args])
-    if rule.name == "abs" and _is_complex(args[0]):
+    if row == ROWS["abs"] and _is_complex(args[0]):
         return _modulus(args[0])
+    function, jvp, vjp, reads = _rule_of(row)
+    return apply(function, args, jvp, vjp, reads)
+
+
+@functools.cache
+def _rule_of(row):
+    """Value, tangent and adjoint of a row, and what the adjoint reads."""
+    rule = RULES[row]
+    function = functools.partial(value, row)
+    if rule.name in _LINEAR:
+        return function, functools.partial(_linear_jvp, rule.name), functools.partial(_linear_vjp, rule.name), ()
+
+    def partial(k, primals, out):
+        if rule.partials[k] is None:
+            raise TypeError(f"{rule.name}() has no derivative with respect to {rule.args[k]}")
+        return _quietly(row, k, primals, out)
 
     def jvp(k, t, out, *primals):
-        if rule.partials[k] is None:
-            raise TypeError(f"{rule.name}() has no derivative with respect to {rule.args[k]}")
-        return times(t, _quietly(row, k, primals, out))
+        return times(t, partial(k, primals, out))
 
     def vjp(k, bar, out, *primals):
-        if rule.partials[k] is None:
-            raise TypeError(f"{rule.name}() has no derivative with respect to {rule.args[k]}")
-        d = _quietly(row, k, primals, out)
+        d = partial(k, primals, out)
         if _is_complex(d):
             d = np.conjugate(d)
-        term = times(bar, d)
-        return unbroadcast(_like(term, primals[k]), _shape(primals[k]))
+        return unbroadcast(_like(times(bar, d), primals[k]), _shape(primals[k]))
 
-    def function(*primals):
-        return value(row, *primals)
-
-    if rule.name in _LINEAR:
-        vjp = functools.partial(_linear_vjp, rule.name)
-        return apply(function, args, functools.partial(_linear_jvp, rule.name), vjp, reads=())
-    return apply(function, args, jvp, vjp, reads=_reads(row))
+    return function, jvp, vjp, _reads(row)
 
 
 def pull_row(row, k, bar, primals, out):
@@ -267,7 +280,9 @@ def operator(row, a, b):
     """One of Python's operators at arrays."""
     if not (_operand(a) and _operand(b)):
         return NotImplemented
-    return elementwise(row, (_listed(a), _listed(b)))
+    if isinstance(a, (list, tuple)) or isinstance(b, (list, tuple)):
+        return elementwise(row, (_listed(a), _listed(b)))
+    return general(row, (a, b))  # a node in C has been tried
 
 
 def _operand(x):

@@ -19,9 +19,9 @@ class Flags:
         object.__setattr__(self, "_array", x)
 
     def _plain(self):
-        flags = plain_of(self._array)[...].flags
-        flags.writeable = not self._array._readonly
-        return flags
+        plain = plain_of(self._array)[...]
+        plain.flags.writeable = not self._array._readonly
+        return plain.flags
 
     def __getattr__(self, name):
         return self._array.base is None if name == "owndata" else getattr(self._plain(), name)

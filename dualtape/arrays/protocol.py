@@ -124,6 +124,7 @@ def ufunc(function, method, inputs, kwargs):
     return result
 
 
+@functools.cache
 def known(function):
     """Whether a ufunc has a rule."""
     name = function.__name__
@@ -144,6 +145,7 @@ def rows_of_ufuncs():
     }
 
 
+@functools.cache
 def of_ufunc(function):
     """A ufunc as a function of arrays of any kind."""
     name = function.__name__

@@ -377,6 +377,9 @@ cdef class Array(View):
     def _repr_html_(self):
         return HOOKS["html"](self)
 
+    def __reduce__(self):
+        return self.__reduce_ex__(2)
+
     def __reduce_ex__(self, protocol):
         raise conversion("pickling", "A traced array belongs to a differentiation in this process. Pickle "
                          "dt.stop_gradient(x), the plain array.")

@@ -89,6 +89,64 @@ cpdef object tangents_at(unsigned long long level, object x):
     return None
 
 
+def apart(operands, bint strong=False):
+    """What a rule needs to know of its operands.
+
+    Parameters
+    ----------
+    operands : sequence
+        Arrays and numbers of any kind.
+    strong : bool
+        Whether traced floats are of float64, as an element of an array is, and no weak scalars.
+
+    Returns
+    -------
+    level : int
+        The highest one.
+    active : list of int
+        The places of the operands of that level; where it is 0, of the arrays that are to stay traceable.
+    operands : list
+        Without what is plain and need not be: Arrays of plain numbers are ndarrays.
+    primals : list
+        Their primals at the level.
+    tape : Tape or None
+        Of a reverse level.
+    """
+    cdef unsigned long long level = 0, own
+    cdef list levels = [], out = [], primals = [], active = []
+    cdef Py_ssize_t k
+    tape = None
+    for x in operands:
+        own = level_of(x)
+        levels.append(own)
+        if own > level:
+            level = own
+    for k, x in enumerate(operands):
+        own = levels[k]
+        if level == 0:
+            if isinstance(x, View):
+                active.append(k)
+            x = plain_of(x)
+            primals.append(x)
+        elif own == level:
+            x = at_level(level, x)
+            if not active:
+                tape = tape_of(x)
+            active.append(k)
+            primal = primal_at(level, x)
+            primals.append(np.float64(primal) if strong and type(primal) is float else primal)
+        else:
+            if own == 0:
+                if isinstance(x, (View, Traced)):
+                    x = plain_of(x)
+                elif isinstance(x, np.matrix):
+                    x = np.asarray(x)
+            primal = primal_at(level, x)
+            primals.append(np.float64(primal) if strong and type(primal) is float and primal is not x else primal)
+        out.append(x)
+    return level, active, out, primals, tape
+
+
 cpdef object plain_of(object x):
     """The plain ndarray or number below all levels. Not to be written to."""
     if isinstance(x, View):
