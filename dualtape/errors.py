@@ -139,7 +139,7 @@ def no_float(remedy):
 def no_buffer(name):
     """The error for an attribute or a method that would give away the plain memory of a traced array."""
     return NoBufferError(
-        f"{user_line()}: .{name} of a traced array would drop its derivative silently: it gives away the plain numbers. "
+        f"{user_line()}: .{name} of a traced array would give away its plain numbers and drop its derivative silently. "
         f"Use dt.stop_gradient(x).{name} where they are meant."
     )
 

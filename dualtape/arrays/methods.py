@@ -104,7 +104,9 @@ def _flatten(x, order="C"):
 
 def _astype(x, dtype, order="K", casting="unsafe", subok=True, copy=True):
     if not np.can_cast(x.dtype, dtype, casting):
-        raise TypeError(f"Cannot cast array data from {x.dtype!r} to {np.dtype(dtype)!r} according to the rule {casting!r}")
+        raise TypeError(
+            f"Cannot cast array data from {x.dtype!r} to {np.dtype(dtype)!r} according to the rule {casting!r}"
+        )
     plain = plain_of(x)
     if not copy and plain.astype(dtype, order, copy=False) is plain:
         return x

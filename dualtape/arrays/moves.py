@@ -156,9 +156,7 @@ def partition_in_place(x, kth, axis=-1, kind="introselect", order=None):
     parted = np.partition(plain, kth, axis, kind)
     # which element went where: those of the same rank before and after
     places = np.empty(x.shape, dtype=np.intp)
-    np.put_along_axis(
-        places, np.argsort(parted, axis, kind="stable"), np.argsort(plain, axis, kind="stable"), axis
-    )
+    np.put_along_axis(places, np.argsort(parted, axis, kind="stable"), np.argsort(plain, axis, kind="stable"), axis)
     setitem(x, ..., gather(x, along(places, axis)))
 
 

@@ -227,7 +227,7 @@ def _plain_cumsum(x, axis):
 
 
 def cumprod(a, axis=None, dtype=None, out=None):
-    """np.cumprod, with derivatives that are exact at zeros: y[i] = x[i] y[i-1] is a recurrence, and so is its tangent."""
+    """np.cumprod, with derivatives that are exact at zeros: of y[i] = x[i] y[i-1] the tangent is a recurrence too."""
     x, axis = along_one(a, axis, dtype)
     return apply(
         lambda x: cumprod(x, axis) if isinstance(x, Array) else np.cumprod(x, axis=axis),

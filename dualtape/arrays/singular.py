@@ -145,7 +145,7 @@ def _chosen(values, largest):
 
 
 def _direction(x, largest):
-    """u v^H."""
+    """U v^H."""
     if isinstance(x, Array):
         values = np.linalg.svd(plain_of(x), compute_uv=False)
         if np.any(np.sum(values == _column(_chosen(values, largest)), axis=-1) > 1):
@@ -190,7 +190,7 @@ def _times(matrix, vector):
 
 
 def _solve_bordered(x, w, right):
-    """y with (s I - J) y + c w = right and w^H y = 0, where J = [[0, A], [A^H, 0]] has the eigenvector w."""
+    """Solve for y: (s I - J) y + c w = right and w^H y = 0, where J = [[0, A], [A^H, 0]] has the eigenvector w."""
     m, n = x.shape[-2:]
     u, v = _halves(w, x)
     s = _real(matmul(conjugate_transpose(_column(u)), matmul(x, _column(v))))

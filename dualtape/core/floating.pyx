@@ -12,7 +12,10 @@ from dualtape.rules.table import RULES
 
 # For each flag the key of `np.geterr()`, and NumPy's words.
 cdef tuple KINDS = (
-    (2, "divide", "divide by zero"), (4, "over", "overflow"), (8, "under", "underflow"), (1, "invalid", "invalid value"),
+    (1, "divide", "divide by zero"),
+    (2, "over", "overflow"),
+    (4, "under", "underflow"),
+    (8, "invalid", "invalid value"),
 )
 
 

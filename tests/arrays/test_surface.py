@@ -3,6 +3,7 @@
 import copy
 import io
 import operator
+from operator import lshift, rshift
 
 import numpy as np
 import pytest
@@ -158,11 +159,13 @@ REFUSED = {
     "__index__": (lambda x: operator.index(x), TypeError),
     "__reduce__": (lambda x: x.__reduce__(), TypeError),
     "__reduce_ex__": (lambda x: x.__reduce_ex__(2), dt.ConversionError),
-} | {  # of floats an ndarray raises a TypeError too
-    f"__{prefix}{name}__": (lambda x, f=getattr(operator, prefix * (prefix == "i") + name + "_" * (name in ("and", "or") and prefix != "i")): f(x, X), TypeError)
-    for name in ("and", "or", "xor", "lshift", "rshift")
-    for prefix in ("", "i", "r")
-} | {"__invert__": (operator.invert, TypeError)}  # fmt: skip
+}
+# Of floats an ndarray raises a TypeError too.
+BITWISE = {"and": operator.and_, "or": operator.or_, "xor": operator.xor, "lshift": lshift, "rshift": rshift}
+for _name, _f in BITWISE.items():
+    for _prefix in ("", "i", "r"):
+        REFUSED[f"__{_prefix}{_name}__"] = (lambda x, f=_f: f(x, X), TypeError)
+REFUSED["__invert__"] = (operator.invert, TypeError)
 
 # What every object of Python has, or what a class has and its instances do not use.
 OBJECT = {*dir(object), "__array_function__", "__array_ufunc__", "__class_getitem__", "__doc__", "__setstate__"}

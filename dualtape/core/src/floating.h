@@ -7,7 +7,8 @@
 #ifndef DUALTAPE_FLOATING_H
 #define DUALTAPE_FLOATING_H
 
-enum { DT_FLAG_INVALID = 1, DT_FLAG_DIVIDE = 2, DT_FLAG_OVER = 4, DT_FLAG_UNDER = 8 };
+/* As NumPy numbers them for the function of np.seterrcall. */
+enum { DT_FLAG_DIVIDE = 1, DT_FLAG_OVER = 2, DT_FLAG_UNDER = 4, DT_FLAG_INVALID = 8 };
 
 #if defined(__SSE2__) || defined(_M_X64)
 #include <xmmintrin.h>
@@ -22,7 +23,7 @@ static inline void dt_clear_flags(void) {
 
 static inline int dt_raised_flags(void) {
     unsigned int flags = _mm_getcsr() & DT_MXCSR_FLAGS;
-    return (int)((flags & 1) | ((flags >> 1) & 0xe));
+    return (int)((flags >> 2) | ((flags & 1) << 3));
 }
 #else
 #include <fenv.h>
