@@ -232,8 +232,7 @@ _LINEAR = {"add": (1, 1), "sub": (1, -1), "neg": (-1,), "pos": (1,)}
 
 
 def _linear_jvp(name, k, t, out, *primals):
-    t = t if _LINEAR[name][k] == 1 else -t
-    return t
+    return t if _LINEAR[name][k] == 1 else -t
 
 
 def _linear_vjp(name, k, bar, out, *primals):

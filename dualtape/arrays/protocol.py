@@ -10,6 +10,7 @@ from dualtape.arrays.apply import apply_linear, is_array
 from dualtape.arrays.moves import array, copy, positions, scatter, setitem, where
 from dualtape.arrays.products import matmul
 from dualtape.arrays.reductions import accumulate, as_array, cumprod, cumsum, extreme, prod, reduce, sum_
+from dualtape.core import floating, linear
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
 from dualtape.core.values import level_of, plain_of
@@ -56,6 +57,17 @@ def _plain_conjugate(x):
     return conjugate(x) if isinstance(x, Array) else np.conjugate(x)
 
 
+def matmul_ufunc(x, y):
+    """np.matmul, which warns of overflows as np.dot does not."""
+    x, y = as_array(x), as_array(y)
+    floating.clear_flags()
+    out = linear.product(x, y)
+    if out is None:
+        return matmul(x, y)
+    floating.report_flags(len(RULES))
+    return out
+
+
 def vecdot(x, y):
     """np.vecdot over the last axis."""
     return sum_(conjugate(x) * y if rows._is_complex(x) else x * y, axis=-1)
@@ -64,7 +76,7 @@ def vecdot(x, y):
 OTHER = {
     "conjugate": conjugate,
     "conj": conjugate,
-    "matmul": matmul,
+    "matmul": matmul_ufunc,
     "divmod": lambda x, y: (np.floor_divide(plain_of(x), plain_of(y)), np.remainder(x, y)),
     "vecdot": vecdot,
     "matvec": lambda x, y: matmul(x, np.expand_dims(y, -1))[..., 0],
