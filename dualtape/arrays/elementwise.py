@@ -152,7 +152,8 @@ def times(bar, factor):
     with np.errstate(all="ignore"):
         out = bar * factor
         plain = plain_of(out)
-        if is_strict() or not np.isnan(np.sum(plain) if isinstance(plain, np.ndarray) else plain):
+        total = np.add.reduce(plain, axis=None) if isinstance(plain, np.ndarray) else plain
+        if total == total or is_strict():  # only what is NaN differs from itself
             return out
         zero = (plain_of(bar) == 0) | (plain_of(factor) == 0)
         return _where(np.asarray(zero), 0.0, out)

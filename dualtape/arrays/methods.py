@@ -50,12 +50,13 @@ class Flat:
 def _reshape(x, *shape, order="C", copy=None):
     if len(shape) == 1:
         shape = shape[0]
-    if copy:
-        return moves.copy(x, "C" if order == "C" else "F").reshape(shape, order=order)
     out = moves.looked_at(x, lambda p: p.reshape(shape, order=order))
-    if copy is False and x.size and not np.shares_memory(plain_of(out), plain_of(x)):
+    if copy is None or not x.size:
+        return out
+    shared = np.may_share_memory(plain_of(out), plain_of(x))
+    if not copy and not shared:
         raise ValueError("Unable to avoid creating a copy while reshaping.")
-    return out
+    return out.copy("K") if copy and shared else out
 
 
 def _transpose(x, *axes):

@@ -61,6 +61,18 @@ def test_a_failed_assignment_changes_nothing(name, make):
     inside(look, X)
 
 
+def test_traced_numbers_in_integers_change_nothing():
+    def look(x):
+        y = dt.ones(3, int)
+        for key, value in ((0, x[0]), (slice(None), x[:3]), ([0, 0], x[:2]), (y > 0, x[1])):
+            with pytest.raises(dt.ConversionError, match="int64"):
+                y[key] = value
+        assert y.tolist() == [1, 1, 1] and type(y) is dt.Array and y._level == 0
+        return True
+
+    inside(look, X)
+
+
 def test_the_derivative_after_a_failed_assignment():
     def case(x, dt):
         y = dt.zeros(4)
