@@ -7,7 +7,7 @@ import numpy as np
 
 from dualtape.arrays.apply import Outline, apply, is_array, unbroadcast
 from dualtape.core import elementwise as scalar
-from dualtape.core import floating, kernels, linear, native, traced
+from dualtape.core import floating, kernels, native, traced
 from dualtape.core.array import Array
 from dualtape.core.hooks import HOOKS
 from dualtape.core.strict import is_strict
@@ -310,13 +310,9 @@ def power(a, b):
 
 
 def inplace(row, a, x):
-    """``a += x`` and its kin: NumPy's casting, then a write through the view."""
+    """``a += x`` and its kin, where no node in C does it: NumPy's casting, then a write through the view."""
     if not _operand(x):
         return NotImplemented
-    floating.clear_flags()
-    if linear.inplace(row, a, x):
-        floating.report_flags(row)
-        return a
     out = power(a, x) if row == ROWS["pow"] else elementwise(row, (a, _listed(x)))
     if np.shape(plain_of(out)) != a.shape:
         raise ValueError(

@@ -56,8 +56,8 @@ def _solve_vjp(k, bar, out, a, b):
 def norm(x, ord=None, axis=None, keepdims=False):
     """np.linalg.norm of vectors and matrices, with derivative 0 at 0."""
     x = as_array(x)
-    plain = plain_of(x)
-    np.linalg.norm(np.zeros(plain.shape), ord, axis, keepdims) if plain.size else None  # raises NumPy's errors
+    if x.size and not (ord is None and axis is None):
+        np.linalg.norm(np.zeros(x.shape), ord, axis, keepdims)  # raises NumPy's errors
     if axis is None and (ord is None or (ord in ("f", "fro") and x.ndim == 2) or (ord == 2 and x.ndim == 1)):
         total = np.sqrt(sum_(_squares(np.ravel(x))))
         return np.reshape(total, (1,) * x.ndim) if keepdims else total

@@ -181,7 +181,6 @@ def _set_flat(x, value):
 
 
 PROPERTIES = {
-    "T": lambda x: view_by(x, lambda p: p.T),
     "mT": lambda x: view_by(x, lambda p: np.swapaxes(p, -1, -2)) if x.ndim > 1 else _too_few(),
     "flat": Flat,
     "real": _real,
@@ -229,6 +228,7 @@ set_hooks(
         "operator": rows.operator,
         "power": rows.power,
         "inplace": rows.inplace,
+        "native_inplace": linear.inplace,
         "compare": rows.compare,
         "matmul": products.operator_matmul,
         "ufunc": protocol.ufunc,

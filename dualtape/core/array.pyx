@@ -20,14 +20,17 @@ from dualtape.core.traced cimport Traced
 from dualtape.core.values cimport level_of, plain_of
 from dualtape.core.view cimport (
     Storage, View, basic_view, bottom, covers, data_of, empty_view, has_ellipsis, resolve, same_view, shape_of, subview,
-    view_of,
+    transposed, view_of,
 )
 
 from dualtape.core.hooks import HOOKS, METHODS, PROPERTIES, ROWS
 from dualtape.core.view import set_classes
 from dualtape.errors import conversion, no_array, no_attribute, no_float
+from dualtape.rules.table import RULES
 
 cnp.import_array()
+
+cdef int SQUARE = [rule.name for rule in RULES].index("square")
 
 cdef extern from *:
     """
@@ -93,6 +96,17 @@ cdef object unary(int row, object x):
     return HOOKS["elementwise"](row, (x,)) if out is None else out
 
 
+cdef object inplace(int row, object a, object x):
+    cdef int flags
+    dt_clear_flags()
+    if not HOOKS["native_inplace"](row, a, x):
+        return HOOKS["inplace"](row, a, x)
+    flags = dt_raised_flags()
+    if flags:
+        report(row, flags)
+    return a
+
+
 @cython.no_gc
 cdef class Array(View):
     """An array of plain numbers into which traced ones may be assigned: what ``dt.zeros`` and its kin make.
@@ -127,6 +141,10 @@ cdef class Array(View):
     def strides(self):
         cdef int k
         return tuple([self.step_[k] * self.store.dtype.itemsize for k in range(self.nd)])
+
+    @property
+    def T(self):
+        return transposed(self)
 
     @property
     def value(self):
@@ -236,6 +254,8 @@ cdef class Array(View):
     def __pow__(a, b, modulus):
         if modulus is not None:
             raise TypeError("pow() with a modulus needs integers; a traced array holds real numbers")
+        if (type(b) is int or type(b) is float) and b == 2:
+            return unary(SQUARE, a)
         return HOOKS["power"](a, b)
 
     def __matmul__(a, b):
@@ -257,25 +277,25 @@ cdef class Array(View):
         return unary(DT_ABS, self)
 
     def __iadd__(self, x):
-        return HOOKS["inplace"](DT_ADD, self, x)
+        return inplace(DT_ADD, self, x)
 
     def __isub__(self, x):
-        return HOOKS["inplace"](DT_SUB, self, x)
+        return inplace(DT_SUB, self, x)
 
     def __imul__(self, x):
-        return HOOKS["inplace"](DT_MUL, self, x)
+        return inplace(DT_MUL, self, x)
 
     def __itruediv__(self, x):
-        return HOOKS["inplace"](DT_DIV, self, x)
+        return inplace(DT_DIV, self, x)
 
     def __imod__(self, x):
-        return HOOKS["inplace"](DT_MOD, self, x)
+        return inplace(DT_MOD, self, x)
 
     def __ifloordiv__(self, x):
-        return HOOKS["inplace"](DT_FLOORDIV, self, x)
+        return inplace(DT_FLOORDIV, self, x)
 
     def __ipow__(self, x, modulus):
-        return HOOKS["inplace"](DT_POW, self, x)
+        return inplace(DT_POW, self, x)
 
     def __imatmul__(self, x):
         self[...] = self @ x

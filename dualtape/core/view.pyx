@@ -345,6 +345,19 @@ def view_by(View a, function):
     return subview(a, probe) if isinstance(probe, np.ndarray) else None
 
 
+cpdef View transposed(View a):
+    """The view with its axes in reverse order."""
+    cdef View out
+    cdef int k
+    resolve(a.store)
+    out = view_like(a.store, a)
+    out.readonly = a.readonly
+    for k in range(a.nd):
+        out.shape_[k] = a.shape_[a.nd - 1 - k]
+        out.step_[k] = a.step_[a.nd - 1 - k]
+    return out
+
+
 def whole(View a):
     """All of an array's memory as a vector."""
     return flat_view(a.store)
