@@ -66,9 +66,9 @@ def set_shape(x, shape):
 
 def resize(x, *shape, refcheck=True):
     """ndarray.resize, for the same number of elements."""
-    shape = shape[0] if len(shape) == 1 else shape
-    if shape is None:
+    if shape in ((), (None,)):
         return
+    shape = shape[0] if len(shape) == 1 else shape
     shape = tuple(shape) if isinstance(shape, (tuple, list)) else (operator.index(shape),)
     if any(n < 0 for n in shape):
         raise ValueError("all elements of 'new_shape' must be non-negative")
