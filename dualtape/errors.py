@@ -22,21 +22,49 @@ _PACKAGE = os.path.dirname(__file__)
 _LIBRARIES = os.path.dirname(os.__file__)
 
 
+def _frames():
+    """The frames that run outside of this package, from the innermost one on, and how many lie further in."""
+    frame = sys._getframe(1)
+    depth = 0
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith((_PACKAGE, "<frozen", "dualtape/")):
+            yield frame, depth
+        frame = frame.f_back
+        depth += 1
+
+
 def user_line():
     """The user's line that is running, as ``file.py:12``: the innermost one outside this package and, if there is such
     a line, outside of installed packages and the standard library.
     """
-    frame = sys._getframe(1)
     first = None
-    while frame is not None:
+    for frame, _ in _frames():
         name = frame.f_code.co_filename
-        if not name.startswith((_PACKAGE, "<frozen", "dualtape/")):
-            line = f"{name}:{frame.f_lineno}"
-            first = first or line
-            if not name.startswith(_LIBRARIES) and "site-packages" not in name and "dist-packages" not in name:
-                return line
-        frame = frame.f_back
+        line = f"{name}:{frame.f_lineno}"
+        first = first or line
+        if not name.startswith(_LIBRARIES) and "site-packages" not in name and "dist-packages" not in name:
+            return line
     return first or "unknown line"
+
+
+def stack_level():
+    """The `stacklevel` at which a warning that the caller gives names the innermost line outside of this package."""
+    return next((depth for _, depth in _frames()), 1) - 1
+
+
+def numpy_caller():
+    """The public function of NumPy that the user's line has called and that is running, as ``np.linalg.norm``; None
+    where NumPy runs in C alone.
+    """
+    name = None
+    for frame, _ in _frames():
+        module, function = frame.f_globals.get("__name__", ""), frame.f_code.co_name
+        if module.partition(".")[0] != "numpy":
+            break
+        if not function.startswith(("_", "<")):
+            inner = next((part for part in ("linalg", "fft", "random") if f".{part}" in module), None)
+            name = f"np.{inner}.{function}" if inner else f"np.{function}"
+    return name
 
 
 class DualtapeError(Exception):
@@ -49,6 +77,10 @@ class EscapedTracerError(DualtapeError, RuntimeError):
 
 class ConversionError(DualtapeError, TypeError):
     """A conversion of a traced value would have dropped its derivative."""
+
+
+class NoBufferError(ConversionError, AttributeError):
+    """An attribute that gives away the memory of an array; ``hasattr`` is False of it."""
 
 
 class NoRuleError(DualtapeError, TypeError):
@@ -83,6 +115,60 @@ def escaped():
 def conversion(what, remedy):
     """The error for a conversion that would drop the derivative."""
     return ConversionError(f"{user_line()}: {what} of a traced value would drop its derivative silently. {remedy}")
+
+
+def no_array(remedy):
+    """The error for NumPy making a plain array of traced values."""
+    caller = numpy_caller()
+    what = f"{caller}()" if caller else "np.array(), np.asarray() or another function of NumPy's"
+    return ConversionError(
+        f"{user_line()}: {what} would make a plain array of traced values, which would drop their derivatives "
+        f"silently. {remedy}"
+    )
+
+
+def no_float(remedy):
+    """The error for a conversion of a traced value to a float."""
+    return conversion(
+        "float(), or storing into an array of np.zeros, np.ones or np.empty,",
+        f"math.sin(x) and its kin ask for float(x), too. Make the array with dt.zeros(n), dt.ones(n) or dt.array(...), "
+        f"{remedy}, or dt.stop_gradient(x) where the plain number is meant.",
+    )
+
+
+def no_buffer(name):
+    """The error for an attribute or a method that would give away the plain memory of a traced array."""
+    return NoBufferError(
+        f"{user_line()}: .{name} of a traced array would give away its plain numbers and drop its derivative silently. "
+        f"Use dt.stop_gradient(x).{name} where they are meant."
+    )
+
+
+def fixed_size():
+    """The error for an array that is to change its size in place."""
+    return OptionError(
+        f"{user_line()}: a traced array does not change its size in place, since its views, and recorded operations, "
+        "refer to its memory. Use x = np.resize(x, shape), or make a larger array with dt.zeros(shape) and assign to "
+        "part of it."
+    )
+
+
+def no_attribute(x, name, known):
+    """The error for an attribute that arrays do not have; `known` says whether ndarrays have it."""
+    if not known:
+        return AttributeError(f"{type(x).__name__!r} object has no attribute {name!r}")
+    return NoBufferError(
+        f"{user_line()}: traced arrays have no {name!r}, as ndarrays do. Use NumPy's functions on x itself, or "
+        f"dt.stop_gradient(x).{name} where the plain numbers are meant."
+    )
+
+
+def equal_singular_values():
+    """The error for a norm that has no second derivative."""
+    return NoRuleError(
+        f"{user_line()}: np.linalg.norm(x, 2) and norm(x, -2) have no second derivative where two singular values are "
+        "the largest, or the smallest."
+    )
 
 
 def no_memory(nodes, held, wanted):

@@ -147,6 +147,16 @@ def map_leaves(function, structure):
 
 
 def object_array(values, shape):
+    """An array of numbers that are not all Python's own: of NumPy's extended precision where that is what they are,
+    else of objects.
+    """
+    extended = (np.longdouble, np.clongdouble)
+    if any(isinstance(x, extended) for x in values) and all(isinstance(x, (int, float, *extended)) for x in values):
+        return np.array(values).reshape(shape)
+    return _objects(values, shape)
+
+
+def _objects(values, shape):
     """An object array of given elements, without a look inside them."""
     return np.fromiter(values, dtype=object, count=len(values)).reshape(shape)
 
@@ -371,7 +381,7 @@ class Leaves:
             if count is None:
                 leaves.append(leaf)
             elif isinstance(leaf, np.ndarray) and leaf.dtype == object:
-                leaves.append(object_array(values[place : place + count], leaf.shape))
+                leaves.append(_objects(values[place : place + count], leaf.shape))
                 place += count
             else:
                 leaves.append(values[place])
@@ -394,7 +404,7 @@ class Leaves:
             place += count
             if isinstance(leaf, np.ndarray) and leaf.dtype == object:
                 elements_ = leaf.ravel().tolist()
-                leaves.append(object_array([coerce(x, d) for x, d in zip(elements_, part, strict=True)], leaf.shape))
+                leaves.append(_objects([coerce(x, d) for x, d in zip(elements_, part, strict=True)], leaf.shape))
             elif is_array(leaf):
                 leaves.append(_array_like(leaf, part[0]))
             else:

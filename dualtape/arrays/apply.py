@@ -5,21 +5,10 @@ import numpy as np
 from dualtape.core.array import Array
 from dualtape.core.levels import close_level, open_level
 from dualtape.core.traced import Traced
-from dualtape.core.values import (
-    at_level,
-    kept_primal,
-    level_of,
-    plain_array,
-    plain_of,
-    primal_at,
-    tangents_at,
-    tape_of,
-    wrap_dual,
-    wrap_var,
-)
+from dualtape.core.values import apart, kept_primal, plain_array, plain_of, primal_at, tangents_at, wrap_dual, wrap_var
 from dualtape.errors import conversion
 
-__all__ = ["Outline", "apply", "is_array", "strip_plain", "unbroadcast"]
+__all__ = ["Outline", "apply", "apply_linear", "is_array", "unbroadcast"]
 
 
 class Outline:
@@ -28,8 +17,10 @@ class Outline:
     __slots__ = ("dtype", "shape")
 
     def __init__(self, x):
-        self.shape = np.shape(x) if not isinstance(x, Traced) else ()
-        self.dtype = x.dtype if isinstance(x, (Array, np.ndarray, np.generic)) else np.dtype(type(plain_of(x)))
+        if isinstance(x, (Array, np.ndarray, np.generic)):
+            self.shape, self.dtype = x.shape, x.dtype
+        else:
+            self.shape, self.dtype = (), np.dtype(type(plain_of(x)))
 
     @property
     def ndim(self):
@@ -45,13 +36,6 @@ class Outline:
 def is_array(x):
     """Whether `x` is an array of any kind."""
     return isinstance(x, (Array, np.ndarray))
-
-
-def strip_plain(x):
-    """An Array of plain numbers as an ndarray, and so a matrix; anything else as it is."""
-    if isinstance(x, np.matrix):
-        return np.asarray(x)
-    return plain_of(x) if isinstance(x, (Array, Traced)) and level_of(x) == 0 else x
 
 
 ALL = ("args", "out")
@@ -81,21 +65,10 @@ def apply(function, operands, jvp, vjp, reads=ALL):
     -------
     Array, ndarray, number or Traced
     """
-    levels = [level_of(x) for x in operands]
-    level = max(levels, default=0)
-    if level == 0:
-        out = function(*[plain_of(x) for x in operands])
-        if isinstance(out, np.ndarray) and any(isinstance(x, Array) for x in operands):
-            return plain_array(out)
-        return out
-    operands = [strip_plain(x) if n == 0 else x for x, n in zip(operands, levels, strict=True)]
-    operands = [at_level(level, x) if n == level else x for x, n in zip(operands, levels, strict=True)]
-    active = [k for k, n in enumerate(levels) if n == level]
-    primals = [primal_at(level, x) for x in operands]
-    # A traced float is one of float64, as an element of an array is, and no weak scalar.
-    primals = [np.float64(p) if type(p) is float and p is not x else p for p, x in zip(primals, operands, strict=True)]
+    level, active, operands, primals, tape = apart(operands, True)
     out = function(*primals)
-    tape = tape_of(operands[active[0]])
+    if level == 0:
+        return _plain_result(out, active)
     if tape is None:
         return _forward(level, active, operands, primals, out, jvp)
     if not isinstance(out, (Array, Traced)) and np.asarray(out).dtype.kind not in "fc":
@@ -172,9 +145,14 @@ def _sum(a, b):
     return b if a is None else a if b is None else a + b
 
 
+def _plain_result(out, arrays):
+    """A result of plain operands, traceable where one of them is an Array."""
+    return plain_array(out) if arrays and isinstance(out, np.ndarray) else out
+
+
 def in_precision_of(out, x):
     """A plain operand in the precision of the result, in which derivatives are to be computed."""
-    if not isinstance(x, (np.ndarray, np.generic)) or x.dtype.kind != "f":
+    if not isinstance(x, (np.ndarray, np.generic)) or x.dtype.kind != "f" or x.dtype is getattr(out, "dtype", None):
         return x
     if not isinstance(out, (Array, np.ndarray, np.generic)):
         return x.astype(np.float64) if x.dtype.itemsize < 8 else x  # a scalar result is of float64
@@ -232,39 +210,33 @@ def apply_linear(function, operands, transpose):
     -------
     Array, ndarray, number or Traced
     """
-    levels = [level_of(x) for x in operands]
-    level = max(levels, default=0)
+    level, active, operands, primals, tape = apart(operands)
+    out = function(*primals)
     if level == 0:
-        out = function(*[plain_of(x) for x in operands])
-        if isinstance(out, np.ndarray) and any(isinstance(x, Array) for x in operands):
-            return plain_array(out)
-        return out
-    operands = [
-        strip_plain(x) if n == 0 else at_level(level, x) if n == level else x
-        for x, n in zip(operands, levels, strict=True)
-    ]
-    wanted = [n == level for n in levels]
-    first = operands[wanted.index(True)]
-    out = function(*[primal_at(level, x) for x in operands])
-    tape = tape_of(first)
+        return _plain_result(out, active)
+    wanted = [k in active for k in range(len(operands))]
     if tape is not None:
-        active = [k for k, own in enumerate(wanted) if own]
 
         def pull(bar):
             parts = transpose(bar, wanted)
             return [parts[k] for k in active]
 
-        outlines = [Outline(x) for x in operands]
-
-        def push(lanes):
-            tangents = [None] * len(outlines)
-            for k, t in zip(active, lanes, strict=True):
-                tangents[k] = t
-            return _linear_tangents(function, outlines, tangents)
-
+        push = _linear_push(function, operands, active) if tape.keeps_all else None
         return wrap_var(tape, out, [operands[k] for k in active], pull, push)
     tangents = [tangents_at(level, x) if own else None for x, own in zip(operands, wanted, strict=True)]
     return wrap_dual(level, out, _linear_tangents(function, [Outline(x) for x in operands], tangents))
+
+
+def _linear_push(function, operands, active):
+    outlines = [Outline(x) for x in operands]
+
+    def push(lanes):
+        tangents = [None] * len(outlines)
+        for k, t in zip(active, lanes, strict=True):
+            tangents[k] = t
+        return _linear_tangents(function, outlines, tangents)
+
+    return push
 
 
 def _linear_tangents(function, outlines, tangents):

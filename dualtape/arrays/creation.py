@@ -57,32 +57,12 @@ def zeros(shape, dtype=float):
 
 
 def ones(shape, dtype=float):
-    """Ones, into which traced values may be assigned.
-
-    Parameters
-    ----------
-    shape : int or tuple of int
-    dtype : dtype, optional
-
-    Returns
-    -------
-    Array
-    """
+    """Ones, into which traced values may be assigned: as `zeros`."""
     return plain_array(np.ones(shape, dtype=dtype), True)
 
 
 def empty(shape, dtype=float):
-    """An array whose elements are to be assigned; they are zero until then.
-
-    Parameters
-    ----------
-    shape : int or tuple of int
-    dtype : dtype, optional
-
-    Returns
-    -------
-    Array
-    """
+    """An array whose elements are to be assigned; they are zero until then: as `zeros`."""
     return zeros(shape, dtype)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from dualtape.arrays.apply import Outline, apply, is_array, unbroadcast
 from dualtape.core import elementwise as scalar
-from dualtape.core import kernels, linear, native, traced
+from dualtape.core import floating, kernels, native, traced
 from dualtape.core.array import Array
 from dualtape.core.hooks import HOOKS
 from dualtape.core.strict import is_strict
@@ -39,7 +39,11 @@ def _by_text(rule, *args):
 
 
 def _is_real(x):
-    return not isinstance(x, (Array, Traced)) and np.asarray(x).dtype.kind in "fiub"
+    """Whether the kernels, which compute in float64, can take an operand."""
+    if isinstance(x, (Array, Traced)):
+        return False
+    dtype = np.asarray(x).dtype
+    return dtype.kind in "fiub" and dtype.itemsize <= 8
 
 
 def value(row, *args):
@@ -148,7 +152,8 @@ def times(bar, factor):
     with np.errstate(all="ignore"):
         out = bar * factor
         plain = plain_of(out)
-        if is_strict() or not np.isnan(np.sum(plain) if isinstance(plain, np.ndarray) else plain):
+        total = np.add.reduce(plain, axis=None) if isinstance(plain, np.ndarray) else plain
+        if total == total or is_strict():  # only what is NaN differs from itself
             return out
         zero = (plain_of(bar) == 0) | (plain_of(factor) == 0)
         return _where(np.asarray(zero), 0.0, out)
@@ -156,37 +161,48 @@ def times(bar, factor):
 
 def elementwise(row, args):
     """A row at arrays and numbers of any level, broadcast against one another."""
+    floating.clear_flags()
     out = native.row(row, *args)
     if out is not None:
+        floating.report_flags(row)
         return out
+    return general(row, args)
+
+
+def general(row, args):
+    """A row at operands of any kind, by its rule in Python."""
     args = [HOOKS["array"](a) if isinstance(a, np.ndarray) and a.dtype == object else a for a in args]
-    rule = RULES[row]
-    if rule.constant:
+    if RULES[row].constant:
         return ufunc_of(row)(*[plain_of(a) for a in args])
-    if rule.name == "abs" and _is_complex(args[0]):
+    if row == ROWS["abs"] and _is_complex(args[0]):
         return _modulus(args[0])
+    function, jvp, vjp, reads = _rule_of(row)
+    return apply(function, args, jvp, vjp, reads)
+
+
+@functools.cache
+def _rule_of(row):
+    """Value, tangent and adjoint of a row, and what the adjoint reads."""
+    rule = RULES[row]
+    function = functools.partial(value, row)
+    if rule.name in _LINEAR:
+        return function, functools.partial(_linear_jvp, rule.name), functools.partial(_linear_vjp, rule.name), ()
+
+    def partial(k, primals, out):
+        if rule.partials[k] is None:
+            raise TypeError(f"{rule.name}() has no derivative with respect to {rule.args[k]}")
+        return _quietly(row, k, primals, out)
 
     def jvp(k, t, out, *primals):
-        if rule.partials[k] is None:
-            raise TypeError(f"{rule.name}() has no derivative with respect to {rule.args[k]}")
-        return times(t, _quietly(row, k, primals, out))
+        return times(t, partial(k, primals, out))
 
     def vjp(k, bar, out, *primals):
-        if rule.partials[k] is None:
-            raise TypeError(f"{rule.name}() has no derivative with respect to {rule.args[k]}")
-        d = _quietly(row, k, primals, out)
+        d = partial(k, primals, out)
         if _is_complex(d):
             d = np.conjugate(d)
-        term = times(bar, d)
-        return unbroadcast(_like(term, primals[k]), _shape(primals[k]))
+        return unbroadcast(_like(times(bar, d), primals[k]), _shape(primals[k]))
 
-    def function(*primals):
-        return value(row, *primals)
-
-    if rule.name in _LINEAR:
-        vjp = functools.partial(_linear_vjp, rule.name)
-        return apply(function, args, functools.partial(_linear_jvp, rule.name), vjp, reads=())
-    return apply(function, args, jvp, vjp, reads=_reads(row))
+    return function, jvp, vjp, _reads(row)
 
 
 def pull_row(row, k, bar, primals, out):
@@ -217,8 +233,7 @@ _LINEAR = {"add": (1, 1), "sub": (1, -1), "neg": (-1,), "pos": (1,)}
 
 
 def _linear_jvp(name, k, t, out, *primals):
-    t = t if _LINEAR[name][k] == 1 else -t
-    return t
+    return t if _LINEAR[name][k] == 1 else -t
 
 
 def _linear_vjp(name, k, bar, out, *primals):
@@ -265,7 +280,9 @@ def operator(row, a, b):
     """One of Python's operators at arrays."""
     if not (_operand(a) and _operand(b)):
         return NotImplemented
-    return elementwise(row, (_listed(a), _listed(b)))
+    if isinstance(a, (list, tuple)) or isinstance(b, (list, tuple)):
+        return elementwise(row, (_listed(a), _listed(b)))
+    return general(row, (a, b))  # a node in C has been tried
 
 
 def _operand(x):
@@ -293,11 +310,9 @@ def power(a, b):
 
 
 def inplace(row, a, x):
-    """``a += x`` and its kin: NumPy's casting, then a write through the view."""
+    """``a += x`` and its kin, where no node in C does it: NumPy's casting, then a write through the view."""
     if not _operand(x):
         return NotImplemented
-    if linear.inplace(row, a, x):
-        return a
     out = power(a, x) if row == ROWS["pow"] else elementwise(row, (a, _listed(x)))
     if np.shape(plain_of(out)) != a.shape:
         raise ValueError(
@@ -309,11 +324,11 @@ def inplace(row, a, x):
     return a
 
 
-def check_cast(value, dtype, name):
+def check_cast(value, dtype, name, casting="same_kind"):
     """Raise as NumPy does where a result does not fit the dtype that it is written to."""
     have = value.dtype if hasattr(value, "dtype") else np.asarray(plain_of(value)).dtype
-    if not np.can_cast(have, dtype, casting="same_kind"):
-        raise np._core._exceptions._UFuncOutputCastingError(getattr(np, name, np.add), "same_kind", have, dtype, 0)
+    if not np.can_cast(have, dtype, casting=casting):
+        raise np._core._exceptions._UFuncOutputCastingError(getattr(np, name, np.add), casting, have, dtype, 0)
 
 
 _COMPARISONS = (np.less, np.less_equal, np.equal, np.not_equal, np.greater, np.greater_equal)

@@ -79,7 +79,7 @@ class _View:
 
 _views(
     np.reshape, np.ravel, np.transpose, np.squeeze, np.expand_dims, np.moveaxis, np.swapaxes, np.rollaxis, np.flip,
-    np.fliplr, np.flipud, np.rot90, np.diagonal, np.roll, np.repeat, np.tile, np.take, np.compress, np.delete,
+    np.fliplr, np.flipud, np.rot90, np.diagonal, np.roll, np.repeat, np.tile, np.take, np.delete,
     np.resize, np.take_along_axis, np.trim_zeros,
 )  # fmt: skip
 for _name in ("matrix_transpose", "permute_dims"):
@@ -87,6 +87,12 @@ for _name in ("matrix_transpose", "permute_dims"):
         _views(getattr(np, _name))
 if hasattr(np.linalg, "diagonal"):
     _views(np.linalg.diagonal, np.linalg.matrix_transpose)
+
+
+@register(np.compress)
+def compress(condition, a, axis=None, out=None):
+    """The slices along an axis where a condition holds."""
+    return moves.looked_at(as_array(a), lambda p: np.compress(plain_of(condition), p, axis))
 
 
 @register(np.broadcast_to)

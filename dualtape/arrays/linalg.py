@@ -5,6 +5,7 @@ import numpy as np
 from dualtape.arrays.apply import apply, unbroadcast
 from dualtape.arrays.products import _real_like, conjugate_transpose, matmul
 from dualtape.arrays.reductions import as_array, axes_of, extreme, sum_
+from dualtape.arrays.singular import nuclear, spectral
 from dualtape.core.array import Array
 from dualtape.core.values import plain_of
 
@@ -55,8 +56,8 @@ def _solve_vjp(k, bar, out, a, b):
 def norm(x, ord=None, axis=None, keepdims=False):
     """np.linalg.norm of vectors and matrices, with derivative 0 at 0."""
     x = as_array(x)
-    plain = plain_of(x)
-    np.linalg.norm(np.zeros(plain.shape), ord, axis, keepdims) if plain.size else None  # raises NumPy's errors
+    if x.size and not (ord is None and axis is None):
+        np.linalg.norm(np.zeros(x.shape), ord, axis, keepdims)  # raises NumPy's errors
     if axis is None and (ord is None or (ord in ("f", "fro") and x.ndim == 2) or (ord == 2 and x.ndim == 1)):
         total = np.sqrt(sum_(_squares(np.ravel(x))))
         return np.reshape(total, (1,) * x.ndim) if keepdims else total
@@ -98,35 +99,6 @@ def _matrix_norm(x, ord, axes, keepdims):
         sums = sum_(abs(x), axis=inside, keepdims=True)
         out = extreme("max" if ord > 0 else "min")(sums, axis=outside, keepdims=True)
         return out if keepdims else np.squeeze(out, axis=axes)
-    values = singular_values(np.moveaxis(x, axes, (-2, -1)))
-    if ord == "nuc":
-        out = sum_(values, axis=-1)
-    else:
-        out = extreme("max" if ord > 0 else "min")(values, axis=-1)
-    return np.expand_dims(out, sorted(axes)) if keepdims else out
-
-
-def singular_values(x):
-    """Singular values: d sigma = Re diag(U^H dA V)."""
-
-    def function(x):
-        return singular_values(x) if isinstance(x, Array) else np.linalg.svd(x, compute_uv=False)
-
-    def vectors(x):
-        if isinstance(x, Array):
-            from dualtape.arrays.protocol import no_rule
-
-            raise no_rule("np.linalg.norm of order 2 or 'nuc', differentiated twice,")
-        u, _, vh = np.linalg.svd(x, full_matrices=False)
-        return u, vh
-
-    def jvp(k, t, out, x):
-        u, vh = vectors(x)
-        inner = matmul(matmul(conjugate_transpose(u), t), conjugate_transpose(vh))
-        return np.diagonal(inner, axis1=-2, axis2=-1).real
-
-    def vjp(k, bar, out, x):
-        u, vh = vectors(x)
-        return matmul(u * np.expand_dims(bar, -2), vh)
-
-    return apply(function, (x,), jvp, vjp, reads=("args",))
+    matrices = np.moveaxis(x, axes, (-2, -1))
+    out = nuclear(matrices) if ord == "nuc" else spectral(matrices, ord > 0)
+    return np.expand_dims(out, tuple(sorted(axes))) if keepdims else out

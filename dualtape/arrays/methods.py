@@ -3,7 +3,7 @@
 import numpy as np
 
 from dualtape.arrays import elementwise as rows
-from dualtape.arrays import moves, products, protocol
+from dualtape.arrays import memory, moves, products, protocol
 from dualtape.core import linear, traced
 from dualtape.core.array import Array
 from dualtape.core.dual import Dual
@@ -11,7 +11,6 @@ from dualtape.core.hooks import set_hooks
 from dualtape.core.tape import Var
 from dualtape.core.values import plain_of
 from dualtape.core.view import view_by
-from dualtape.errors import conversion
 
 __all__ = ["METHODS", "PROPERTIES"]
 
@@ -51,7 +50,13 @@ class Flat:
 def _reshape(x, *shape, order="C", copy=None):
     if len(shape) == 1:
         shape = shape[0]
-    return moves.looked_at(x, lambda p: p.reshape(shape, order=order))
+    out = moves.looked_at(x, lambda p: p.reshape(shape, order=order))
+    if copy is None or not x.size:
+        return out
+    shared = np.may_share_memory(plain_of(out), plain_of(x))
+    if not copy and not shared:
+        raise ValueError("Unable to avoid creating a copy while reshaping.")
+    return out.copy("K") if copy and shared else out
 
 
 def _transpose(x, *axes):
@@ -75,10 +80,14 @@ def _tolist(x):
 
 
 def _fill(x, value):
+    if np.ndim(plain_of(value)):
+        raise ValueError("Input object to FillWithScalar is not a scalar")
     x[...] = value
 
 
 def _sort(x, axis=-1, kind=None, order=None, *, stable=None):
+    if order is not None:
+        raise ValueError("Cannot specify order when the array has no fields.")
     x[...] = moves.sort(x, axis, kind)
 
 
@@ -95,23 +104,18 @@ def _flatten(x, order="C"):
 
 
 def _astype(x, dtype, order="K", casting="unsafe", subok=True, copy=True):
-    return moves.astype(x, dtype)
+    if not np.can_cast(x.dtype, dtype, casting):
+        raise TypeError(
+            f"Cannot cast array data from {x.dtype!r} to {np.dtype(dtype)!r} according to the rule {casting!r}"
+        )
+    plain = plain_of(x)
+    if not copy and plain.astype(dtype, order, copy=False) is plain:
+        return x
+    return moves.astype(x, dtype, order)
 
 
-def _refused(what, remedy):
-    def method(x, *args, **kwargs):
-        raise conversion(what, remedy)
-
-    return method
-
-
-def _view_method(name):
-    def method(x, *args, **kwargs):
-        args = [plain_of(a) if isinstance(a, Array) else a for a in args]
-        return moves.looked_at(x, lambda p: getattr(p, name)(*args, **kwargs))
-
-    method.__name__ = name
-    return method
+def _compress(x, condition, axis=None, out=None):
+    return protocol.function(np.compress, (condition, x), {"axis": axis, "out": out})
 
 
 def _calling(name):
@@ -136,14 +140,13 @@ METHODS = (
         "astype": _astype,
         "conj": protocol.conjugate,
         "conjugate": protocol.conjugate,
-        "tobytes": _refused("tobytes()", "Use dt.stop_gradient(x).tobytes()."),
-        "view": _refused("view()", "Use x[...] for another view of the numbers, x.astype(dtype) for another dtype."),
+        "compress": _compress,
+        "choose": lambda x, choices, **kwargs: plain_of(x).choose(choices, **kwargs),
     }
+    | memory.METHODS
     | {name: _calling(name) for name in (
-        "sum", "mean", "var", "std", "prod", "max", "min", "cumsum", "cumprod", "dot", "trace", "clip",
-    )}
-    | {name: _view_method(name) for name in (
-        "ravel", "swapaxes", "squeeze", "diagonal", "repeat", "take", "compress",
+        "sum", "mean", "var", "std", "prod", "max", "min", "cumsum", "cumprod", "dot", "trace", "clip", "ravel",
+        "swapaxes", "squeeze", "diagonal", "repeat", "take",
     )}
     | {name: _plain_method(name) for name in (
         "argmax", "argmin", "argsort", "argpartition", "any", "all", "nonzero", "searchsorted", "round",
@@ -177,25 +180,15 @@ def _set_flat(x, value):
     Flat(x)[:] = value
 
 
-def _set_shape(x, shape):
-    raise AttributeError("the shape of a traced array is fixed; use x = x.reshape(shape)")
-
-
 PROPERTIES = {
-    "T": lambda x: view_by(x, lambda p: p.T),
     "mT": lambda x: view_by(x, lambda p: np.swapaxes(p, -1, -2)) if x.ndim > 1 else _too_few(),
     "flat": Flat,
     "real": _real,
     "imag": _imag,
-    "nbytes": lambda x: x.size * x.dtype.itemsize,
-    "itemsize": lambda x: x.dtype.itemsize,
-    "base": lambda x: None if x._covers else x,
-    "flags": lambda x: plain_of(x).flags,
     "real=": _set_real,
     "imag=": _set_imag,
     "flat=": _set_flat,
-    "shape=": _set_shape,
-}
+} | memory.PROPERTIES
 
 
 def _too_few():
@@ -235,6 +228,7 @@ set_hooks(
         "operator": rows.operator,
         "power": rows.power,
         "inplace": rows.inplace,
+        "native_inplace": linear.inplace,
         "compare": rows.compare,
         "matmul": products.operator_matmul,
         "ufunc": protocol.ufunc,

@@ -39,7 +39,16 @@ def gather(x, key):
 
 
 def _copied(x):
-    return x.copy() if isinstance(x, np.ndarray) and x.base is not None else x
+    return x.copy("K") if isinstance(x, np.ndarray) and x.base is not None else x
+
+
+def laid_out(places, like):
+    """Places in memory laid out as an array of that shape is: an index of them gives a result so laid out."""
+    if like.flags.c_contiguous:
+        return places
+    out = np.empty_like(like, dtype=np.intp, subok=False)
+    out[...] = places
+    return out
 
 
 def scatter(x, key, shape):
@@ -82,10 +91,10 @@ def looked_at(x, function):
     out = view_by(x, function)
     if out is not None:
         return out
-    places = function(positions(x.shape))
+    places = function(laid_out(positions(x.shape), plain_of(x)))
     if x.ndim == 0:
         return gather(x.reshape(1), (places,))
-    return gather(x, np.unravel_index(places, x.shape))
+    return gather(x, tuple(laid_out(k, places) for k in np.unravel_index(places, x.shape)))
 
 
 def broadcast_to(x, shape):
@@ -127,6 +136,28 @@ def setitem(a, key, value):
             )
             value = value.real
     assign(a, key, value)
+
+
+def put(x, indices, values, mode="raise"):
+    """``x.put``: assignment to elements named by their places in C order, values repeated as often as needed."""
+    places = np.take(positions(x.shape).reshape(-1), plain_of(indices), mode=mode).reshape(-1)
+    values = values if is_array(values) else array(values)
+    if places.size and values.size:
+        setitem(x, np.unravel_index(places, x.shape) if x.ndim else (), np.resize(values, places.shape))
+
+
+def partition_in_place(x, kth, axis=-1, kind="introselect", order=None):
+    """``x.partition``."""
+    if order is not None:
+        raise ValueError("Cannot specify order when the array has no fields.")
+    if axis is None:
+        raise TypeError("'NoneType' object cannot be interpreted as an integer")
+    plain = plain_of(x)
+    parted = np.partition(plain, kth, axis, kind)
+    # which element went where: those of the same rank before and after
+    places = np.empty(x.shape, dtype=np.intp)
+    np.put_along_axis(places, np.argsort(parted, axis, kind="stable"), np.argsort(plain, axis, kind="stable"), axis)
+    setitem(x, ..., gather(x, along(places, axis)))
 
 
 def pull_write(bar, shape, winners, real):
@@ -287,7 +318,7 @@ def sort(x, axis=-1, kind=None):
     if x.ndim == 0:
         raise np.exceptions.AxisError(axis, 0)
     order = np.argsort(plain, axis=axis, kind=kind or "stable")
-    return gather(x, along(order, axis))
+    return gather(x, along(laid_out(order, plain), axis))
 
 
 def along(order, axis):
@@ -298,9 +329,11 @@ def along(order, axis):
     return tuple(key)
 
 
-def astype(x, dtype):
+def astype(x, dtype, order="K"):
     """In another dtype: differentiable between floating and complex ones, a plain array else."""
     dtype = np.dtype(dtype)
+    if order not in (None, "K"):
+        return astype(copy(x, order), dtype)
     if dtype.kind not in "fc":
         if dtype.kind == "O":
             return np.asarray(x, dtype=object)

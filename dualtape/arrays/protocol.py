@@ -7,9 +7,10 @@ import numpy as np
 
 from dualtape.arrays import elementwise as rows
 from dualtape.arrays.apply import apply_linear, is_array
-from dualtape.arrays.moves import array, positions, scatter, setitem, where
+from dualtape.arrays.moves import array, copy, positions, scatter, setitem, where
 from dualtape.arrays.products import matmul
 from dualtape.arrays.reductions import accumulate, as_array, cumprod, cumsum, extreme, prod, reduce, sum_
+from dualtape.core import floating, linear
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
 from dualtape.core.values import level_of, plain_of
@@ -56,6 +57,17 @@ def _plain_conjugate(x):
     return conjugate(x) if isinstance(x, Array) else np.conjugate(x)
 
 
+def matmul_ufunc(x, y):
+    """np.matmul, which warns of overflows as np.dot does not."""
+    x, y = as_array(x), as_array(y)
+    floating.clear_flags()
+    out = linear.product(x, y)
+    if out is None:
+        return matmul(x, y)
+    floating.report_flags(len(RULES))
+    return out
+
+
 def vecdot(x, y):
     """np.vecdot over the last axis."""
     return sum_(conjugate(x) * y if rows._is_complex(x) else x * y, axis=-1)
@@ -64,7 +76,7 @@ def vecdot(x, y):
 OTHER = {
     "conjugate": conjugate,
     "conj": conjugate,
-    "matmul": matmul,
+    "matmul": matmul_ufunc,
     "divmod": lambda x, y: (np.floor_divide(plain_of(x), plain_of(y)), np.remainder(x, y)),
     "vecdot": vecdot,
     "matvec": lambda x, y: matmul(x, np.expand_dims(y, -1))[..., 0],
@@ -108,21 +120,23 @@ def ufunc(function, method, inputs, kwargs):
         outs = (outs,)
     if method == "__call__":
         result = _call(function, label, inputs, kwargs, outs)
-    elif method in ("reduce", "accumulate", "outer"):
-        result = {"reduce": _reduce, "accumulate": _accumulate, "outer": _outer}[method](
-            function, label, *inputs, **kwargs
-        )
+    elif method == "outer":
+        result = _outer(function, label, outs, *inputs, **kwargs)
+    elif method in ("reduce", "accumulate"):
+        result = (_reduce if method == "reduce" else _accumulate)(function, label, *inputs, **kwargs)
     else:
         raise no_rule(label)
     if result is None:
         return outs[0]
     if outs and outs[0] is not None:
+        casting = kwargs.get("casting", "same_kind")
         if not isinstance(result, tuple):
-            return store(outs[0], result, label)
-        return tuple(r if o is None else store(o, r, label) for o, r in zip(outs, result, strict=True))
+            return store(outs[0], result, label, casting)
+        return tuple(r if o is None else store(o, r, label, casting) for o, r in zip(outs, result, strict=True))
     return result
 
 
+@functools.cache
 def known(function):
     """Whether a ufunc has a rule."""
     name = function.__name__
@@ -143,6 +157,7 @@ def rows_of_ufuncs():
     }
 
 
+@functools.cache
 def of_ufunc(function):
     """A ufunc as a function of arrays of any kind."""
     name = function.__name__
@@ -161,7 +176,7 @@ def _at_least_double(x):
     return x.astype(np.result_type(x.dtype, np.float64)) if is_array(x) else x
 
 
-def store(out, result, label):
+def store(out, result, label, casting="same_kind"):
     """Put a result into ``out=``."""
     if isinstance(out, Array):
         if (
@@ -172,11 +187,11 @@ def store(out, result, label):
                 f"non-broadcastable output operand with shape {out.shape} doesn't match the broadcast shape "
                 f"{np.shape(plain_of(result))}"
             )
-        rows.check_cast(result, out.dtype, label.partition(".")[2])
+        rows.check_cast(result, out.dtype, label.partition(".")[2], casting)
         out[...] = result
         return out
     if level_of(result) == 0:
-        np.copyto(out, plain_of(result), casting="same_kind")
+        np.copyto(out, plain_of(result), casting=casting)
         return out
     raise ConversionError(
         f"{user_line()}: {label} cannot store traced values into a plain array of {out.dtype} without dropping "
@@ -185,23 +200,23 @@ def store(out, result, label):
     )
 
 
-def _operands(inputs, kwargs):
-    kwargs = {k: v for k, v in kwargs.items() if k not in ("casting", "order", "subok")}
-    dtype = kwargs.pop("dtype", None)
-    inputs = [as_array(x) if isinstance(x, (list, tuple, np.ndarray)) else x for x in inputs]
-    if dtype is not None:
-        inputs = [as_array(x).astype(dtype) for x in inputs]
-    return inputs, kwargs
-
-
 def _call(function, label, inputs, kwargs, outs):
-    inputs, kwargs = _operands(inputs, kwargs)
+    """A ufunc with its options, all of NumPy's: ``where``, ``dtype``, ``signature``, ``casting``, ``order``; there are
+    no subclasses for ``subok`` to keep.
+    """
+    inputs = [as_array(x) if isinstance(x, (list, tuple, np.ndarray)) else x for x in inputs]
+    if not kwargs:
+        return of_ufunc(function)(*inputs)
+    kwargs = dict(kwargs)
     mask = kwargs.pop("where", True)
+    order = kwargs.pop("order", None)
+    kwargs.pop("subok", None)
     if kwargs:
-        raise no_rule(f"{label} with {', '.join(kwargs)}=")
-    result = of_ufunc(function)(*inputs)
+        result = _in_dtypes(function, inputs, outs, **kwargs)
+    else:
+        result = of_ufunc(function)(*inputs)
     if mask is True:
-        return result
+        return result if order in (None, "K") or outs else _in_order(result, order, inputs)
     mask = plain_of(mask) if isinstance(mask, Array) else np.asarray(mask)
     if outs and outs[0] is not None:
         out = outs[0]
@@ -212,7 +227,40 @@ def _call(function, label, inputs, kwargs, outs):
         whole = np.broadcast_to(whole, out.shape) if whole.shape != out.shape else whole
         out[mask] = whole[mask]
         return None
-    return where(mask, result, 0.0)
+    return _in_order(where(mask, result, 0.0), order, inputs)
+
+
+def _in_dtypes(function, inputs, outs, dtype=None, signature=None, sig=None, casting="same_kind"):
+    """A ufunc in the loop that NumPy chooses for its options; NumPy's error where there is none."""
+    signature = sig if signature is None else signature
+    if dtype is not None:
+        signature = (None,) * function.nin + (np.dtype(dtype),) * function.nout
+    kinds = [type(x) if type(x) in (int, float, complex) else _dtype_of(x) for x in inputs]
+    given = [None if o is None else o.dtype for o in outs] or [None] * function.nout
+    options = {"casting": casting} if signature is None else {"casting": casting, "signature": signature}
+    loop = function.resolve_dtypes((*kinds, *given), **options)
+    inputs = [x if _dtype_of(x) == d else as_array(x).astype(d) for x, d in zip(inputs, loop, strict=False)]
+    result = of_ufunc(function)(*inputs)
+    if function.nout > 1 or _dtype_of(result) == loop[-1]:
+        return result
+    return as_array(result).astype(loop[-1])[()]
+
+
+def _dtype_of(x):
+    return x.dtype if hasattr(x, "dtype") else np.asarray(plain_of(x)).dtype
+
+
+def _in_order(result, order, inputs):
+    """A result in the memory layout that ``order=`` asks for."""
+    if isinstance(result, tuple):
+        return tuple(_in_order(r, order, inputs) for r in result)
+    if not is_array(result) or order in (None, "K"):
+        return result
+    if order == "A":
+        order = "F" if all(plain_of(x).flags.f_contiguous for x in inputs if is_array(x)) else "C"
+    if plain_of(result).flags[f"{order}_CONTIGUOUS"]:
+        return result
+    return np.array(result, order=order) if isinstance(result, np.ndarray) else copy(result, order)
 
 
 def _reduce(function, label, a, axis=0, dtype=None, keepdims=False, initial=np._NoValue, where=True):
@@ -243,10 +291,10 @@ def _accumulate(function, label, a, axis=0, dtype=None):
     return accumulate(of_ufunc(function), x, axis)
 
 
-def _outer(function, label, a, b, **kwargs):
+def _outer(function, label, outs, a, b, **kwargs):
     x, y = as_array(a), as_array(b)
     left = np.reshape(x, x.shape + (1,) * y.ndim)
-    return _call(function, label, (left, y), kwargs, ())
+    return _call(function, label, (left, y), kwargs, outs)
 
 
 def _at(function, label, a, indices, *rest):
@@ -258,8 +306,10 @@ def _at(function, label, a, indices, *rest):
         )
     if isinstance(indices, (list, Array)):
         indices = plain_of(indices) if isinstance(indices, Array) else np.asarray(indices, None if indices else int)
+    if a._readonly:
+        raise ValueError("array is read-only")
     places = positions(a.shape)[indices]
-    rest = [np.broadcast_to(as_array(b), np.shape(places)) for b in rest]
+    rest = [copy(np.broadcast_to(as_array(b), np.shape(places))) for b in rest]  # `a` may be among them
     flat = np.ravel(places)
     if function.__name__ in ("add", "subtract") and np.unique(flat).size < flat.size:
         total = scatter(rest[0], indices, a.shape)

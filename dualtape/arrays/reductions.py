@@ -1,11 +1,12 @@
 """Sums, products, extremes and their running forms."""
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from dualtape.arrays.apply import apply, apply_linear, is_array
 from dualtape.arrays.elementwise import _any_traced, elementwise, times
-from dualtape.arrays.moves import array, astype, broadcast_to, where
+from dualtape.arrays.moves import array, astype, broadcast_to
+from dualtape.arrays.moves import where as _where
 from dualtape.core import linear
 from dualtape.core.array import Array, VarArray
 from dualtape.core.traced import ROWS, Traced
@@ -37,17 +38,29 @@ def as_array(x):
     return array(x) if isinstance(x, (Traced, list, tuple, np.ndarray)) else np.asarray(x)
 
 
-def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=True):
-    """np.sum."""
+def operand_of(a, axis, dtype=None, keepdims=False, where=True, neutral=0.0):
+    """What a reduction begins with: its operand, masked and cast, the axes, and whether they are kept."""
     x = as_array(a)
-    keepdims = keepdims is not _ABSENT and bool(keepdims)
     if where is not True and where is not _ABSENT:
-        x = _masked(x, where, 0.0)
+        x = _where(where, x, neutral)
     if dtype is not None:
         x = astype(x, dtype)
-        if isinstance(x, np.ndarray):
-            return np.sum(x, axis=axis, keepdims=keepdims)
-    axes = axes_of(x, axis)
+    return x, axes_of(x, axis), keepdims is not _ABSENT and bool(keepdims)
+
+
+def along_one(a, axis, dtype):
+    """What a running form begins with: its operand and the axis."""
+    x = as_array(a)
+    if dtype is not None:
+        x = astype(x, dtype)
+    if axis is None or x.ndim == 0:
+        x, axis = np.ravel(x), 0 if axis is None else axis
+    return x, normalize_axis_index(axis, x.ndim)
+
+
+def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=True):
+    """np.sum."""
+    x, axes, keepdims = operand_of(a, axis, dtype, keepdims, where)
     shape = x.shape
     if x.size == 0:
         options = {} if initial is _ABSENT else {"initial": plain_of(initial)}
@@ -72,10 +85,6 @@ def _plain_sum(x, axes, keepdims):
 
 def _is_zero(x):
     return isinstance(x, (int, float)) and x == 0
-
-
-def _masked(x, mask, neutral):
-    return where(mask, x, neutral)
 
 
 def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
@@ -125,13 +134,9 @@ def extreme(name):
     binary = ROWS["maximum" if name == "max" else "minimum"]
 
     def reduction(a, axis=None, out=None, keepdims=False, initial=_ABSENT, where=True):
-        x = as_array(a)
-        keepdims = keepdims is not _ABSENT and bool(keepdims)
-        if where is not True and where is not _ABSENT:
-            if initial is _ABSENT:
-                raise ValueError(f"reduction operation {name}imum which has no identity needs initial= with where=")
-            x = _masked(x, where, initial)
-        axes = axes_of(x, axis)
+        if where is not True and where is not _ABSENT and initial is _ABSENT:
+            raise ValueError(f"reduction operation {name}imum which has no identity needs initial= with where=")
+        x, axes, keepdims = operand_of(a, axis, None, keepdims, where, initial)
         plain = plain_of(x)
         if initial is not _ABSENT and plain.size == 0:
             return np.full(function(plain, axis=axes, keepdims=keepdims, initial=0.0).shape, initial)[()]
@@ -166,13 +171,7 @@ def apply_linear_around(function, x, tangent, transpose):
 
 def prod(a, axis=None, dtype=None, out=None, keepdims=False, initial=1, where=True):
     """np.prod, with derivatives that are exact at zeros."""
-    x = as_array(a)
-    keepdims = keepdims is not _ABSENT and bool(keepdims)
-    if where is not True and where is not _ABSENT:
-        x = _masked(x, where, 1.0)
-    if dtype is not None:
-        x = astype(x, dtype)
-    axes = axes_of(x, axis)
+    x, axes, keepdims = operand_of(a, axis, dtype, keepdims, where, 1.0)
     out = apply(
         lambda x: _plain_prod(x, axes, keepdims),
         (x,),
@@ -210,19 +209,12 @@ def _others(x, axes):
 
 
 def _running(x):
-    return cumprod(x, -1) if isinstance(x, Array) and _any_traced(x) else np.cumprod(plain_of(x), axis=-1)
+    return cumprod(x, -1) if isinstance(x, Array) else np.cumprod(x, axis=-1)
 
 
 def cumsum(a, axis=None, dtype=None, out=None):
     """np.cumsum."""
-    x = as_array(a)
-    if dtype is not None:
-        x = astype(x, dtype)
-    if axis is None:
-        x, axis = np.ravel(x), 0
-    if x.ndim == 0:
-        x = np.reshape(x, (1,))
-    (axis,) = normalize_axis_tuple(axis, x.ndim)
+    x, axis = along_one(a, axis, dtype)
     return apply_linear(
         lambda x: _plain_cumsum(x, axis),
         (x,),
@@ -235,16 +227,55 @@ def _plain_cumsum(x, axis):
 
 
 def cumprod(a, axis=None, dtype=None, out=None):
-    """np.cumprod, with derivatives that are exact at zeros: products one after the other."""
-    x = as_array(a)
-    if dtype is not None:
-        x = astype(x, dtype)
-    if axis is None:
-        x, axis = np.ravel(x), 0
-    if x.ndim == 0:
-        x = np.reshape(x, (1,))
-    (axis,) = normalize_axis_tuple(axis, x.ndim)
-    return accumulate(lambda p, q: p * q, x, axis)
+    """np.cumprod, with derivatives that are exact at zeros: of y[i] = x[i] y[i-1] the tangent is a recurrence too."""
+    x, axis = along_one(a, axis, dtype)
+    return apply(
+        lambda x: cumprod(x, axis) if isinstance(x, Array) else np.cumprod(x, axis=axis),
+        (x,),
+        lambda k, t, out, x: recurrence(x, times(t, _shifted(out, axis, 1.0)), axis),
+        lambda k, bar, out, x: times(_backwards(bar, x, axis), _conjugate(_shifted(out, axis, 1.0))),
+    )
+
+
+def recurrence(a, b, axis):
+    """y[i] = a[i] y[i-1] + b[i] along an axis, from 0 on: the tangent and the adjoint of running products."""
+    return apply(
+        lambda a, b: recurrence(a, b, axis) if _any_traced(a, b) else _plain_recurrence(a, b, axis),
+        (a, b),
+        lambda k, t, y, a, b: recurrence(a, t if k else times(t, _shifted(y, axis, 0.0)), axis),
+        lambda k, bar, y, a, b: _recurrence_vjp(k, bar, y, a, axis),
+    )
+
+
+def _recurrence_vjp(k, bar, y, a, axis):
+    w = _backwards(bar, a, axis)
+    return w if k else times(w, _conjugate(_shifted(y, axis, 0.0)))
+
+
+def _backwards(bar, a, axis):
+    """w[i] = bar[i] + conj(a[i+1]) w[i+1]: the adjoint of a recurrence."""
+    following = _shifted(np.flip(_conjugate(a), axis), axis, 0.0)
+    return np.flip(recurrence(following, np.flip(bar, axis), axis), axis)
+
+
+def _shifted(x, axis, first):
+    """The elements before, along an axis; before the first one a number."""
+    shape = list(x.shape)
+    shape[axis] = min(1, shape[axis])
+    key = (slice(None),) * axis + (slice(None, -1),)
+    return np.concatenate([np.full(shape, first, dtype=x.dtype), x[key]], axis=axis)
+
+
+def _plain_recurrence(a, b, axis):
+    a, b = plain_of(a), plain_of(b)
+    out = np.zeros(np.broadcast_shapes(a.shape, b.shape), dtype=np.result_type(a, b))
+    rows = np.moveaxis(out, axis, 0)
+    y = 0.0
+    with np.errstate(all="ignore"):
+        for k, (factor, term) in enumerate(zip(np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0), strict=True)):
+            y = factor * y + term
+            rows[k] = y
+    return out
 
 
 def accumulate(function, x, axis):

@@ -1,34 +1,36 @@
 # cython: c_api_binop_methods=True
 """The arrays that users hold: views with ndarray's operators, indexing, methods and protocols."""
 
+from types import MethodType
+
 import numpy as np
 
 cimport cython
 cimport numpy as cnp
 from cpython.object cimport PyObject, PyTypeObject, destructor
 from cpython.ref cimport Py_DECREF
-from libc.stdint cimport uint32_t
 
 from dualtape.core cimport view as core_view
+from dualtape.core.elements cimport element, read_element, write_element
+from dualtape.core.floating cimport dt_clear_flags, dt_raised_flags, report
 from dualtape.core.kernels cimport (
-    DT_ABS, DT_ADD, DT_DIV, DT_FLOORDIV, DT_MOD, DT_MUL, DT_NEG, DT_POS, DT_POW, DT_SUB,
+    DT_ABS, DT_ADD, DT_DIV, DT_FLOORDIV, DT_MOD, DT_MUL, DT_NEG, DT_POS, DT_POW, DT_ROWS, DT_SUB,
 )
-from dualtape.core.tape cimport DT_ELEMENT, DT_STATE_OPEN, DT_STORE, Var, append_node, dt_pack_store, handle, new_var
 from dualtape.core.traced cimport Traced
 from dualtape.core.values cimport level_of, plain_of
 from dualtape.core.view cimport (
-    NO_SCALARS, SCALARS_TO_COME, Storage, View, basic_view, bottom, covers, data_of, empty_view, has_ellipsis,
-    make_scalars, resolve, same_view, shape_of, subview, unwritten, view_of,
+    Storage, View, basic_view, bottom, covers, data_of, empty_view, has_ellipsis, resolve, same_view, shape_of, subview,
+    transposed, view_of,
 )
 
 from dualtape.core.hooks import HOOKS, METHODS, PROPERTIES, ROWS
-from dualtape.core.values import wrap_dual, wrap_var
 from dualtape.core.view import set_classes
-from dualtape.errors import conversion, escaped
+from dualtape.errors import conversion, no_array, no_attribute, no_float
+from dualtape.rules.table import RULES
 
 cnp.import_array()
 
-cdef object FLOAT64 = np.dtype(np.float64)
+cdef int SQUARE = [rule.name for rule in RULES].index("square")
 
 cdef extern from *:
     """
@@ -57,27 +59,6 @@ cdef extern from "Python.h":
     void PyObject_Free(void *p)
 
 
-cdef object element(View a):
-    """The only element of a 0-d view as a number; where there is no scalar of its dtype, as a 0-d array."""
-    cdef Storage s = a.store
-    if s.level == 0:
-        return bottom(a)[()]
-    if a.dtype != FLOAT64:
-        return a.copy()
-    if s.tape is None:
-        value = view_of(data_of(s), a)[()]
-        return wrap_dual(s.level, value, [None if t is None else view_of(t, a)[()] for t in s.tangents])
-    return wrap_var(s.tape, view_of(data_of(s), a)[()], [a], pull_element, push_element)
-
-
-def pull_element(bar):
-    return (bar,)
-
-
-def push_element(tangents):
-    return tangents[0]
-
-
 cdef object checked_key(object key):
     """An index free of traced values."""
     if isinstance(key, tuple):
@@ -90,41 +71,40 @@ cdef object checked_key(object key):
     if isinstance(key, list):
         return np.asarray(key, dtype=np.intp) if not key else np.asarray(key)
     if isinstance(key, np.ndarray):
-        return key.copy()
+        return key.copy("K")
     return key
 
 
-cdef object read_element(Storage s, Py_ssize_t place):
-    """The element of a storage of float64 on a tape, as a scalar of the tape."""
-    if s.first != NO_SCALARS:
-        if s.first == SCALARS_TO_COME:
-            make_scalars(s)
-        return handle(s.tape, s.first + <uint32_t>place, s.p[place])
-    s.tape.t.arrays |= 2
-    return new_var(s.tape, DT_ELEMENT, s.id, <uint32_t>place, s.p[place])
+cdef inline object watched_row(int row, object x, object y, object z, int arity):
+    """A row as a node in C, with the warnings that NumPy gives; None where it declines."""
+    cdef int flags
+    dt_clear_flags()
+    out = native_row(row, x, y, z, arity)
+    flags = dt_raised_flags()
+    if flags and out is not None:
+        report(row, flags)
+    return out
 
 
-cdef bint write_element(Storage s, Py_ssize_t place, object value) except -1:
-    """Write a float, an int or a scalar of the tape to an element of a storage of float64 on it; whether it was
-    done."""
-    cdef double number
-    cdef uint32_t source = <uint32_t>0xFFFFFFFF
-    if type(value) is Var:
-        if (<Var>value).owner != <PyObject *>s.tape:
-            return False
-        number = (<Var>value).primal
-        source = (<Var>value).index
-    elif type(value) is float or type(value) is int:
-        number = value
-    else:
-        return False
-    if s.tape.t.state != DT_STATE_OPEN:
-        raise escaped()
-    unwritten(s)
-    s.p[place] = number
-    s.tape.t.arrays |= 2
-    append_node(s.tape, DT_STORE, source, 0, dt_pack_store(s.id, <uint32_t>place))
-    return True
+cdef object binary(int row, object a, object b):
+    out = watched_row(row, a, b, None, 2)
+    return HOOKS["operator"](row, a, b) if out is None else out
+
+
+cdef object unary(int row, object x):
+    out = watched_row(row, x, None, None, 1)
+    return HOOKS["elementwise"](row, (x,)) if out is None else out
+
+
+cdef object inplace(int row, object a, object x):
+    cdef int flags
+    dt_clear_flags()
+    if not HOOKS["native_inplace"](row, a, x):
+        return HOOKS["inplace"](row, a, x)
+    flags = dt_raised_flags()
+    if flags:
+        report(row, flags)
+    return a
 
 
 @cython.no_gc
@@ -161,6 +141,10 @@ cdef class Array(View):
     def strides(self):
         cdef int k
         return tuple([self.step_[k] * self.store.dtype.itemsize for k in range(self.nd)])
+
+    @property
+    def T(self):
+        return transposed(self)
 
     @property
     def value(self):
@@ -235,6 +219,9 @@ cdef class Array(View):
                     return
         HOOKS["setitem"](self, checked_key(key), value)
 
+    def __delitem__(self, key):
+        raise ValueError("cannot delete array elements")
+
     def __iter__(self):
         if self.nd == 0:
             raise TypeError("iteration over a 0-d array")
@@ -244,26 +231,22 @@ cdef class Array(View):
         return bool((self == x).any())
 
     def __add__(a, b):
-        out = native_row(DT_ADD, a, b, None, 2)
-        return HOOKS["operator"](DT_ADD, a, b) if out is None else out
+        return binary(DT_ADD, a, b)
 
     def __sub__(a, b):
-        out = native_row(DT_SUB, a, b, None, 2)
-        return HOOKS["operator"](DT_SUB, a, b) if out is None else out
+        return binary(DT_SUB, a, b)
 
     def __mul__(a, b):
-        out = native_row(DT_MUL, a, b, None, 2)
-        return HOOKS["operator"](DT_MUL, a, b) if out is None else out
+        return binary(DT_MUL, a, b)
 
     def __truediv__(a, b):
-        out = native_row(DT_DIV, a, b, None, 2)
-        return HOOKS["operator"](DT_DIV, a, b) if out is None else out
+        return binary(DT_DIV, a, b)
 
     def __mod__(a, b):
-        return HOOKS["operator"](DT_MOD, a, b)
+        return binary(DT_MOD, a, b)
 
     def __floordiv__(a, b):
-        return HOOKS["operator"](DT_FLOORDIV, a, b)
+        return binary(DT_FLOORDIV, a, b)
 
     def __divmod__(a, b):
         return a // b, a % b
@@ -271,42 +254,48 @@ cdef class Array(View):
     def __pow__(a, b, modulus):
         if modulus is not None:
             raise TypeError("pow() with a modulus needs integers; a traced array holds real numbers")
+        if (type(b) is int or type(b) is float) and b == 2:
+            return unary(SQUARE, a)
         return HOOKS["power"](a, b)
 
     def __matmul__(a, b):
+        dt_clear_flags()
         out = native_matmul(a, b)
-        return HOOKS["matmul"](a, b) if out is None else out
+        if out is None:
+            return HOOKS["matmul"](a, b)
+        if dt_raised_flags():
+            report(DT_ROWS, dt_raised_flags())
+        return out
 
     def __neg__(self):
-        out = native_row(DT_NEG, self, None, None, 1)
-        return HOOKS["elementwise"](DT_NEG, (self,)) if out is None else out
+        return unary(DT_NEG, self)
 
     def __pos__(self):
-        return HOOKS["elementwise"](DT_POS, (self,))
+        return unary(DT_POS, self)
 
     def __abs__(self):
-        return HOOKS["elementwise"](DT_ABS, (self,))
+        return unary(DT_ABS, self)
 
     def __iadd__(self, x):
-        return HOOKS["inplace"](DT_ADD, self, x)
+        return inplace(DT_ADD, self, x)
 
     def __isub__(self, x):
-        return HOOKS["inplace"](DT_SUB, self, x)
+        return inplace(DT_SUB, self, x)
 
     def __imul__(self, x):
-        return HOOKS["inplace"](DT_MUL, self, x)
+        return inplace(DT_MUL, self, x)
 
     def __itruediv__(self, x):
-        return HOOKS["inplace"](DT_DIV, self, x)
+        return inplace(DT_DIV, self, x)
 
     def __imod__(self, x):
-        return HOOKS["inplace"](DT_MOD, self, x)
+        return inplace(DT_MOD, self, x)
 
     def __ifloordiv__(self, x):
-        return HOOKS["inplace"](DT_FLOORDIV, self, x)
+        return inplace(DT_FLOORDIV, self, x)
 
     def __ipow__(self, x, modulus):
-        return HOOKS["inplace"](DT_POW, self, x)
+        return inplace(DT_POW, self, x)
 
     def __imatmul__(self, x):
         self[...] = self @ x
@@ -330,8 +319,7 @@ cdef class Array(View):
     def __float__(self):
         if level_of(self) == 0:
             return float(bottom(self))
-        raise conversion("float()", "Use dt.stop_gradient(x) where the plain number is meant, and np.sin or dt.sin in "
-                         "place of math.sin.")
+        raise no_float("np.sin(x) in place of math.sin(x)")
 
     def __complex__(self):
         if level_of(self) == 0:
@@ -350,9 +338,9 @@ cdef class Array(View):
             for index in np.ndindex(out.shape):
                 out[index] = self[index]
             return out
-        raise conversion("np.asarray(), np.array() or a store into a plain array",
-                         "Use dt.array(x) for a copy, dt.zeros(n) or np.zeros_like(x) for an array to store traced "
-                         "values into, or dt.stop_gradient(x) where the plain numbers are meant.")
+        raise no_array("Use dt.array([x, y]) or np.stack([x, y]) for an array of traced ones, dt.array(x) for a copy, "
+                       "dt.zeros(n) or np.zeros_like(x) for an array to store traced values into, or "
+                       "dt.stop_gradient(x) where the plain numbers are meant.")
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         cdef int row, n
@@ -360,7 +348,7 @@ cdef class Array(View):
             n = len(inputs)
             row = ROWS.get(ufunc, -1)
             if row >= 0:
-                out = native_row(row, inputs[0], inputs[1] if n > 1 else None, inputs[2] if n > 2 else None, n)
+                out = watched_row(row, inputs[0], inputs[1] if n > 1 else None, inputs[2] if n > 2 else None, n)
                 if out is not None:
                     return out
         return HOOKS["ufunc"](ufunc, method, inputs, kwargs)
@@ -371,11 +359,11 @@ cdef class Array(View):
     def __getattr__(self, name):
         method = METHODS.get(name)
         if method is not None:
-            return _BoundMethod(method, self)
+            return MethodType(method, self)
         prop = PROPERTIES.get(name)
         if prop is not None:
             return prop(self)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise no_attribute(self, name, hasattr(np.ndarray, name))
 
     def __setattr__(self, name, value):
         setter = PROPERTIES.get(f"{name}=")
@@ -409,6 +397,9 @@ cdef class Array(View):
     def _repr_html_(self):
         return HOOKS["html"](self)
 
+    def __reduce__(self):
+        return self.__reduce_ex__(2)
+
     def __reduce_ex__(self, protocol):
         raise conversion("pickling", "A traced array belongs to a differentiation in this process. Pickle "
                          "dt.stop_gradient(x), the plain array.")
@@ -418,22 +409,6 @@ def _rows(a):
     """The rows of an array, each as it is when its turn comes."""
     for k in range(len(a)):
         yield a[k]
-
-
-class _BoundMethod:
-    """A method of arrays, bound."""
-
-    __slots__ = ("function", "array")
-
-    def __init__(self, function, array):
-        self.function = function
-        self.array = array
-
-    def __call__(self, *args, **kwargs):
-        return self.function(self.array, *args, **kwargs)
-
-    def __repr__(self):
-        return f"<method of {type(self.array).__name__}: {self.function!r}>"
 
 
 @cython.final

@@ -7,12 +7,12 @@ cimport numpy as cnp
 
 from dualtape.core.adjoint cimport Call, reference, references
 from dualtape.core.buffers cimport doubles
-from dualtape.core.tape cimport Tape
+from dualtape.core.tape cimport DT_STATE_OPEN, Tape
 from dualtape.core.traced cimport Traced
 from dualtape.core.values cimport flattened, level_of, plain_of, primal_at, tangents_at, tape_of
 from dualtape.core.view cimport (
-    SCALARS_TO_COME, Storage, View, bottom, contiguous, data_of, flat_view, ndarray_view, new_storage, raise_level,
-    resolve, shape_of, unwritten, view_like,
+    SCALARS_TO_COME, Storage, View, become, bottom, contiguous, data_of, flat_view, ndarray_view, new_storage,
+    raise_level, resolve, shape_of, twin, unwritten, view_like,
 )
 
 from dualtape.core.hooks import HOOKS
@@ -30,7 +30,7 @@ cdef object shape_of_any(object x):
 
 
 def assign(View a, key, value):
-    """``a[key] = value`` for a value of any kind and level.
+    """``a[key] = value`` for a value of any kind and level. Where it fails, the array stays what it was.
 
     Parameters
     ----------
@@ -38,47 +38,49 @@ def assign(View a, key, value):
     key : index, free of traced values
     value : number, ndarray, Traced or View
     """
-    cdef Storage s = a.store
-    cdef unsigned long long level, high
-    resolve(s)
+    cdef Storage before
+    resolve(a.store)
     if a.readonly:
         raise ValueError("assignment destination is read-only")
-    high = level_of(value)
-    if high > s.level:
-        probe = bottom(a)
-        probe[key]  # an index out of bounds changes nothing
-        raise_level(s, top_of(value, high))
-    level = s.level
-    if s.tape is not None and high == level and tape_of(top_of(value, high)) is not s.tape:
-        raise escaped()
-    primal = primal_at(level, value) if high == level else value
-    if level == 0:
+    if a.store.level == 0 and level_of(value) == 0:
         if value_is_complex(value) and a.dtype.kind != "c":
             value = np.asarray(value).astype(a.dtype)
         bottom(a)[key] = value
         return
-    same = isinstance(value, View) and (<View>value).store is s
-    if same and level:
+    before = twin(a.store)
+    try:
+        assign_traced(a, key, value)
+    except BaseException:
+        become(a.store, before)
+        raise
+
+
+cdef int assign_traced(View a, object key, object value) except -1:
+    """`assign`, where a derivative is in the array or in the value."""
+    cdef Storage s = a.store
+    cdef unsigned long long level, high
+    high = level_of(value)
+    if high > s.level:
+        raise_level(s, top_of(value, high))
+    level = s.level
+    if s.tape is not None:
+        if s.tape.t.state != DT_STATE_OPEN or (high == level and tape_of(top_of(value, high)) is not s.tape):
+            raise escaped()
+    primal = primal_at(level, value) if high == level else value
+    if isinstance(value, View) and (<View>value).store is s:
         primal = primal.copy()
     if s.tape is not None:
-        old_shape = shape_of_any(primal)
         unwritten(s)
         put(s, -1, a, key, primal)
-        real = not value_is_complex(plain_of(value))
-        operands = [value] if high == level else []
-        refs = references(s.tape, operands)
-        winners = last_writes(key, shape_of(a))
-
-        def pull(bar):
-            if not refs:
-                return ()
-            return (HOOKS["pull_write"](bar, old_shape, winners, real),)
-
+        refs, pull = pull_of(s.tape, a, key, value, primal, high == level)
         s.tape.call(Call(reference(a), refs, pull, (key,), push_write), None)
-        return
+        return 0
     tangents = tangents_at(level, value) if high == level else None
-    if same and tangents is not None:
-        tangents = [None if t is None else t.copy() for t in tangents]
+    if tangents is not None:
+        if len(tangents) != len(s.tangents):
+            raise ValueError(f"Duals with {len(s.tangents)} and {len(tangents)} partials do not mix")
+        if isinstance(value, View) and (<View>value).store is s:
+            tangents = [None if t is None else t.copy() for t in tangents]
     put(s, -1, a, key, primal)
     for k in range(len(s.tangents)):
         t = None if tangents is None else tangents[k]
@@ -87,6 +89,22 @@ def assign(View a, key, value):
                 continue
             s.tangents[k] = np.zeros(s.size, dtype=s.dtype)
         put(s, k, a, key, 0.0 if t is None else t)
+    return 0
+
+
+cdef tuple pull_of(Tape tape, View a, object key, object value, object primal, bint active):
+    """Of a recorded assignment: where the adjoint goes, and the function that tells how much of it."""
+    old_shape = shape_of_any(primal)
+    real = not value_is_complex(plain_of(value))
+    refs = references(tape, [value] if active else [])
+    winners = last_writes(key, shape_of(a))
+
+    def pull(bar):
+        if not refs:
+            return ()
+        return (HOOKS["pull_write"](bar, old_shape, winners, real),)
+
+    return refs, pull
 
 
 def push_write(tangents):

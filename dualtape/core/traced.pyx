@@ -14,7 +14,7 @@ from dualtape.core.kernels cimport DT_ADD, DT_SUB, DT_MUL, DT_DIV, DT_NEG, DT_PO
 
 import numpy as np
 
-from dualtape.errors import NoRuleError, conversion, user_line
+from dualtape.errors import NoRuleError, conversion, no_array, no_float, user_line
 from dualtape.rules import bind, namespaces
 from dualtape.rules.table import RULES
 
@@ -442,10 +442,8 @@ cdef class Traced:
         return innermost(self).is_integer()
 
     def __float__(self):
-        raise conversion("float()", "math.sin(x), float(x) and storing into a float array all ask for it. Use "
-                         "dt.sin(x) and its kin in place of math's functions, an object array or a list in place of "
-                         "the float array, or dt.stop_gradient(x) where the plain number is meant. (dt.lift(f), for "
-                         "code that you cannot change, is planned and not there yet.)")
+        raise no_float("use dt.sin(x) or np.sin(x) in place of math.sin(x) (dt.lift(f), for code that you cannot "
+                       "change, is planned and not there yet)")
 
     def __complex__(self):
         raise conversion("complex()", "Use x + 0j, or dt.stop_gradient(x) where the plain number is meant.")
@@ -462,8 +460,9 @@ cdef class Traced:
             out = np.empty((), dtype=object)
             out[()] = self
             return out
-        raise conversion("np.asarray() or np.array()", "Use np.array([x, y], dtype=object) for an array of traced "
-                         "values, or dt.stop_gradient(x) where the plain number is meant.")
+        raise no_array("Use dt.array([x, y]) for an array of traced values (np.sum(dt.array([x, y])), "
+                       "dt.array([x, y]) @ ...), np.array([x, y], dtype=object) for one of Python objects, or "
+                       "dt.stop_gradient(x) where the plain number is meant.")
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         return _UFUNC_HANDLER[0](ufunc, method, inputs, kwargs)

@@ -89,6 +89,64 @@ cpdef object tangents_at(unsigned long long level, object x):
     return None
 
 
+def apart(operands, bint strong=False):
+    """What a rule needs to know of its operands.
+
+    Parameters
+    ----------
+    operands : sequence
+        Arrays and numbers of any kind.
+    strong : bool
+        Whether traced floats are of float64, as an element of an array is, and no weak scalars.
+
+    Returns
+    -------
+    level : int
+        The highest one.
+    active : list of int
+        The places of the operands of that level; where it is 0, of the arrays that are to stay traceable.
+    operands : list
+        Without what is plain and need not be: Arrays of plain numbers are ndarrays.
+    primals : list
+        Their primals at the level.
+    tape : Tape or None
+        Of a reverse level.
+    """
+    cdef unsigned long long level = 0, own
+    cdef list levels = [], out = [], primals = [], active = []
+    cdef Py_ssize_t k
+    tape = None
+    for x in operands:
+        own = level_of(x)
+        levels.append(own)
+        if own > level:
+            level = own
+    for k, x in enumerate(operands):
+        own = levels[k]
+        if level == 0:
+            if isinstance(x, View):
+                active.append(k)
+            x = plain_of(x)
+            primals.append(x)
+        elif own == level:
+            x = at_level(level, x)
+            if not active:
+                tape = tape_of(x)
+            active.append(k)
+            primal = primal_at(level, x)
+            primals.append(np.float64(primal) if strong and type(primal) is float else primal)
+        else:
+            if own == 0:
+                if isinstance(x, (View, Traced)):
+                    x = plain_of(x)
+                elif isinstance(x, np.matrix):
+                    x = np.asarray(x)
+            primal = primal_at(level, x)
+            primals.append(np.float64(primal) if strong and type(primal) is float and primal is not x else primal)
+        out.append(x)
+    return level, active, out, primals, tape
+
+
 cpdef object plain_of(object x):
     """The plain ndarray or number below all levels. Not to be written to."""
     if isinstance(x, View):
@@ -102,10 +160,11 @@ cdef tuple flattened(object value):
     order."""
     cdef tuple order
     if isinstance(value, View):
-        # one reference: the handle alone holds the storage
-        order = order_of(<View>value) if (<PyObject *>(<View>value).store).ob_refcnt == 1 else None
+        order = order_of(<View>value)
         if order is None:
             value = value.copy()
+        elif (<PyObject *>(<View>value).store).ob_refcnt > 1:  # not the handle alone holds the storage
+            value = flat_view((<View>value).store).copy()
         return flat_view((<View>value).store), order
     if cnp.get_array_base(value) is not None or not cnp.PyArray_ISWRITEABLE(value):
         value = value.copy(order="K")
@@ -128,11 +187,16 @@ cdef bint is_differentiable(object dtype):
     return dtype.kind == "f" or dtype.kind == "c"
 
 
-cdef bint is_scalar_result(object value):
-    """Whether a result is to be a scalar: anything but arrays, and float64 where NumPy gives a number."""
+cdef tuple as_result(object value):
+    """A result as the number or the array that it is to be, and whether it is a number: anything but arrays is one,
+    and float64 where NumPy gives a scalar."""
     if isinstance(value, (View, np.ndarray)):
-        return False
-    return not isinstance(value, np.generic) or isinstance(value, np.float64)
+        return value, False
+    if isinstance(value, np.float64):
+        return float(value), True
+    if isinstance(value, np.generic):
+        return np.asarray(value), False
+    return value, True
 
 
 def plain_array(value, keep=False):
@@ -168,12 +232,9 @@ def wrap_dual(unsigned long long level, value, tangents):
     DualArray, Dual, or what carries no derivative as it is
     """
     cdef Storage s
-    if is_scalar_result(value):
-        if isinstance(value, np.float64):
-            value = float(value)
+    value, scalar = as_result(value)
+    if scalar:
         return make_dual(level, value, [0.0 if t is None else unboxed(t) for t in tangents])
-    if isinstance(value, np.generic):
-        value = np.asarray(value)
     if not is_differentiable(value.dtype):
         return value
     shape = value.shape
@@ -244,12 +305,9 @@ def wrap_var(Tape tape, value, operands, pull, push=None):
     VarArray, Var, or what carries no derivative as it is
     """
     cdef Storage s
-    if is_scalar_result(value):
-        if isinstance(value, np.float64):
-            value = float(value)
+    value, scalar = as_result(value)
+    if scalar:
         return tape.call(Call(None, references(tape, operands), pull, None, push), value)
-    if isinstance(value, np.generic):
-        value = np.asarray(value)
     if not is_differentiable(value.dtype):
         return value
     shape = value.shape

@@ -46,6 +46,8 @@ cdef View (*new_var_view)(Storage s)
 
 cdef Storage new_storage(object data, Py_ssize_t size, object dtype)
 cdef object data_of(Storage s)
+cdef void become(Storage s, Storage other) noexcept
+cdef Storage twin(Storage s)
 cdef int resolve(Storage s) except -1
 cdef int raise_level(Storage s, object like) except -1
 cdef int make_scalars(Storage s) except -1
@@ -61,6 +63,7 @@ cdef object view_of(object flat, View a)
 cdef object bottom(View a)
 cdef tuple shape_of(View a)
 cdef object subview(View a, object probe)
+cpdef View transposed(View a)
 cdef View empty_view(View a, object probe)
 cdef bint has_ellipsis(object key)
 cdef bint same_view(View a, View b)

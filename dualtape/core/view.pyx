@@ -55,6 +55,28 @@ cdef object data_of(Storage s):
     return s.data
 
 
+cdef void become(Storage s, Storage other) noexcept:
+    """Make a storage what another one of its size and dtype is: its numbers, its level, its tangents."""
+    s.level = other.level
+    s.tape = other.tape
+    s.id = other.id
+    s.first = other.first
+    s.needed = other.needed
+    s.p = other.p
+    s.chunk = other.chunk
+    s.data = other.data
+    s.tangents = other.tangents
+
+
+cdef Storage twin(Storage s):
+    """A storage that is what another one is now."""
+    cdef Storage out = new_storage(None, s.size, s.dtype)
+    become(out, s)
+    if s.tangents is not None:
+        out.tangents = s.tangents.copy()
+    return out
+
+
 cdef int resolve(Storage s) except -1:
     """Bring a storage up to date before use: what ended forward differentiations left in it is constant, what belongs
     to a closed tape is an error."""
@@ -70,14 +92,10 @@ cdef int resolve(Storage s) except -1:
         s.first = NO_SCALARS
         if isinstance(s.data, View):
             inner = (<View>s.data).store
-            s.level = inner.level
-            s.tape = inner.tape
-            s.id = inner.id
+            data_of(inner)
+            become(s, inner)
             s.needed = True
-            s.tangents = inner.tangents
-            s.p = inner.p
-            s.chunk = inner.chunk
-            s.data = data_of(inner)
+            s.first = NO_SCALARS
         else:
             s.p = NULL
             s.level = 0
@@ -103,14 +121,8 @@ cdef int raise_level(Storage s, object like) except -1:
     if level <= s.level:
         return 0
     if s.level != 0:
-        inner = new_storage(data_of(s), s.size, s.dtype)
-        inner.p = s.p
-        inner.level = s.level
-        inner.tape = s.tape
-        inner.id = s.id
-        inner.needed = s.needed
-        inner.tangents = s.tangents
-        inner.first = s.first
+        data_of(s)
+        inner = twin(s)
         s.data = flat_view(inner)
         s.p = NULL
         s.first = NO_SCALARS
@@ -342,6 +354,40 @@ def view_by(View a, function):
     if isinstance(probe, np.ndarray) and cnp.PyArray_SIZE(probe) == 0:
         return empty_view(a, probe)
     return subview(a, probe) if isinstance(probe, np.ndarray) else None
+
+
+cpdef View transposed(View a):
+    """The view with its axes in reverse order."""
+    cdef View out
+    cdef int k
+    resolve(a.store)
+    out = view_like(a.store, a)
+    out.readonly = a.readonly
+    for k in range(a.nd):
+        out.shape_[k] = a.shape_[a.nd - 1 - k]
+        out.step_[k] = a.step_[a.nd - 1 - k]
+    return out
+
+
+def whole(View a):
+    """All of an array's memory as a vector."""
+    return flat_view(a.store)
+
+
+def look_as(View a, View other):
+    """Let a handle look at its memory as another one of the same memory does."""
+    cdef int k
+    a.nd = other.nd
+    a.size = other.size
+    a.offset = other.offset
+    for k in range(other.nd):
+        a.shape_[k] = other.shape_[k]
+        a.step_[k] = other.step_[k]
+
+
+def set_readonly(View a, bint readonly):
+    """Forbid or allow assignments through a handle."""
+    a.readonly = readonly
 
 
 cdef View empty_view(View a, object probe):
