@@ -300,16 +300,3 @@ for _name, _function in {"matmul": products.matmul, "tensordot": products.tensor
 def ptp(a, axis=None, out=None, keepdims=False):
     """The largest element less the smallest."""
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
-
-
-@register(np.diff)
-def diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
-    """Differences of neighbours."""
-    x = as_array(a)
-    if prepend is not np._NoValue or append is not np._NoValue:
-        parts = [p for p in (prepend, x, append) if p is not np._NoValue]
-        x = concatenate([np.expand_dims(as_array(p), axis) if np.ndim(plain_of(p)) == 0 else p for p in parts], axis)
-    for _ in range(n):
-        x = np.swapaxes(x, axis, -1)
-        x = np.swapaxes(x[..., 1:] - x[..., :-1], axis, -1)
-    return x
