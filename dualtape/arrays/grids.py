@@ -7,7 +7,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from dualtape.arrays.moves import where
 from dualtape.arrays.protocol import register
-from dualtape.arrays.rearranging import element, fetch, plainly
+from dualtape.arrays.rearranging import element, fetch, plain_operand, plainly
 from dualtape.arrays.reductions import as_array, sum_
 from dualtape.core.traced import Traced
 from dualtape.core.values import level_of, plain_of
@@ -22,15 +22,16 @@ __all__ = ["gradient", "interp", "linspace"]
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
     """Evenly spaced numbers; the ends may be traced."""
     num = operator.index(num)
-    plain = np.linspace(plain_of(start), plain_of(stop), num, endpoint, False, dtype, axis)  # raises NumPy's errors
-    first, last = as_array(start), as_array(stop)
+    ends = plain_operand(start), plain_operand(stop)
+    plain = np.linspace(*ends, num, endpoint, False, dtype, axis)  # raises NumPy's errors
+    kind = np.linspace(*ends, 0).dtype
+    first, last = (x if x.dtype == kind else x.astype(kind) for x in (as_array(start), as_array(stop)))
     delta = last - first
     steps = num - 1 if endpoint else num
     step = delta / steps if steps > 0 else np.nan
     if plain.dtype.kind not in "fc":
         return (plain, step) if retstep else plain
-    real = np.result_type(first.dtype, last.dtype, np.float32 if plain.dtype.itemsize < 8 else np.float64)
-    k = np.reshape(np.arange(num, dtype=real if real.kind == "f" else np.float64), (-1,) + (1,) * np.ndim(delta))
+    k = np.reshape(np.arange(num, dtype=kind), (-1,) + (1,) * np.ndim(delta))
     if steps <= 0:
         y = k * delta
     elif np.any(plain_of(step) == 0):
@@ -62,8 +63,8 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
 def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     """Numbers with a constant ratio; the ends may be traced."""
     first, last = as_array(start), as_array(stop)
-    plain = np.geomspace(plain_of(first), plain_of(last), num, endpoint, dtype, axis)  # raises NumPy's errors
-    kind = np.result_type(first.dtype, last.dtype, float(num), np.zeros((), dtype).dtype)
+    plain = np.geomspace(plain_operand(start), plain_operand(stop), num, endpoint, dtype, axis)  # raises NumPy's errors
+    kind = np.result_type(first.dtype, last.dtype, float(num), np.zeros((), dtype))
     first, last = first.astype(kind), last.astype(kind)
     sign = np.sign(plain_of(first))  # it cancels: constant also where it is complex
     low, high = first / sign, last / sign

@@ -164,6 +164,7 @@ def vander(x, N=None, increasing=False):
     if x.ndim != 1:
         raise ValueError("x must be a one-dimensional array or sequence.")
     n = len(x) if N is None else N
+    x = x.astype(np.promote_types(x.dtype, int))
     columns = [np.ones(x.shape, dtype=x.dtype)] if n > 0 else []
     for _ in range(n - 1):
         columns.append(columns[-1] * x)

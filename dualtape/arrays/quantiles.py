@@ -21,6 +21,8 @@ CONTINUOUS = {
     "interpolated_inverted_cdf": (0, 1), "hazen": (0.5, 0.5), "weibull": (0, 0), "linear": (1, 1),
     "median_unbiased": (1 / 3.0, 1 / 3.0), "normal_unbiased": (3 / 8.0, 3 / 8.0),
 }  # fmt: skip
+# The methods that choose elements.
+CHOOSING = ("inverted_cdf", "closest_observation", "lower", "higher", "nearest")
 
 
 def rank(x, k):
@@ -131,8 +133,7 @@ def _of_rows(x, q, method):
     if not level_of(weight):
         weight = np.asarray(weight, x.real.dtype)[()] if not isinstance(q, np.ndarray) else weight
     if low == high or (not level_of(weight) and weight == 0):
-        out = rank(x, low)
-        return out + 0.0 * weight if level_of(weight) and not level_of(out) else out
+        return rank(x, low)
     return _between(rank(x, low), rank(x, high), weight)
 
 
@@ -146,8 +147,9 @@ def _quantile(a, q, axis, method, keepdims, weights, ignore_nan):
     if quantiles.ndim > 1:
         raise ValueError("q must be a scalar or 1d")
     # A quantile of float64 in an array makes results of float64, a Python float does not.
-    if not isinstance(q, (float, int)) and x.dtype.kind == "f" and quantiles.dtype.kind == "f":
-        x = x.astype(np.result_type(x.dtype, quantiles.dtype)) if x.dtype != quantiles.dtype else x
+    wide = np.result_type(x.dtype, quantiles.dtype)
+    if not isinstance(q, (float, int)) and method not in CHOOSING and wide != x.dtype:
+        x = x.astype(wide)
     if weights is not None:
         return _weighted(x, quantiles, axis, method, keepdims, plainly(weights), ignore_nan)
     rows, shape = _rows(x, axis)

@@ -11,7 +11,7 @@ from dualtape.core.values import level_of, plain_of
 from dualtape.core.view import views_by
 from dualtape.errors import conversion
 
-__all__ = ["element", "fetch", "index_of", "plainly", "rearranged"]
+__all__ = ["element", "fetch", "plain_operand", "plainly", "rearranged"]
 
 
 def plainly(x):
@@ -19,6 +19,14 @@ def plainly(x):
     if isinstance(x, (list, tuple)):
         return type(x)([plainly(e) for e in x])
     return plain_of(x) if isinstance(x, (Array, Traced)) else x
+
+
+def plain_operand(x):
+    """The plain numbers of an operand, in the dtype that it has for NumPy: a traced float is one of float64."""
+    if isinstance(x, (list, tuple)):
+        return plain_of(as_array(x))
+    plain = plain_of(x)
+    return np.float64(plain) if isinstance(x, Traced) and type(plain) is float else plain
 
 
 def element(x):
@@ -29,11 +37,6 @@ def element(x):
 def fetch(x, places):
     """The elements of an array at places numbered in C order, in the shape of `places`."""
     return gather(np.reshape(x, -1), (np.asarray(places),))
-
-
-def index_of(i):
-    """An index that may be an Array of plain integers."""
-    return plain_of(i) if isinstance(i, Array) else i
 
 
 def rearranged(function, operands):
@@ -55,9 +58,7 @@ def rearranged(function, operands):
     Array, Traced, ndarray or number
     """
     arrays = [as_array(x) for x in operands]
-    weak = [plain_of(x) if not isinstance(x, (list, tuple)) else plain_of(a)
-            for x, a in zip(operands, arrays, strict=True)]  # fmt: skip
-    out = function(*weak)
+    out = function(*[plain_operand(x) for x in operands])
     dtype = out.dtype
     if not any(level_of(x) for x in arrays) or dtype.kind not in "fc":
         return out

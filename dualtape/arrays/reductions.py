@@ -110,7 +110,7 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
     squares = distance * distance if x.dtype.kind != "c" else (distance * np.conjugate(distance)).real
     total = sum_(squares, axis, dtype, None, keepdims, 0, mask)
     count = np.sum(mask, axis=axes, keepdims=keepdims).astype(x.real.dtype) if masked else count
-    return total / np.maximum(count - ddof, 0)
+    return total / (np.maximum(count - ddof, 0) if masked else max(count - ddof, 0))
 
 
 def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **options):
