@@ -34,9 +34,9 @@ def _full(a, v):
 
 
 def _vectors(a, v):
-    a, v = np.atleast_1d(as_array(a)), np.atleast_1d(as_array(v))
-    if a.ndim != 1 or v.ndim != 1:
-        raise ValueError("object too deep for desired array")
+    for x in (a, v):
+        if x.ndim != 1:
+            raise ValueError(f"object {'of too small depth' if x.ndim == 0 else 'too deep'} for desired array")
     return a, v
 
 
@@ -63,7 +63,7 @@ def _part(full, n, m, mode, start):
 @register(np.convolve)
 def convolve(a, v, mode="full"):
     """The convolution of two sequences."""
-    a, v = _vectors(a, v)
+    a, v = _vectors(np.atleast_1d(as_array(a)), np.atleast_1d(as_array(v)))
     n, m = a.shape[0], v.shape[0]
     if n == 0 or m == 0:
         raise ValueError(f"{'a' if n == 0 else 'v'} cannot be empty")
@@ -74,7 +74,7 @@ def convolve(a, v, mode="full"):
 @register(np.correlate)
 def correlate(a, v, mode="valid"):
     """The correlation of two sequences: the convolution with the second one reversed and conjugated."""
-    a, v = _vectors(a, v)
+    a, v = _vectors(as_array(a), as_array(v))
     n, m = a.shape[0], v.shape[0]
     if n == 0 or m == 0:
         raise ValueError("first array argument cannot be empty" if n == 0 else "second argument cannot be empty")

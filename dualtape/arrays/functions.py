@@ -74,19 +74,29 @@ class _View:
             raise conversion(f"np.{self.f.__name__} of a plain array", "Its other arguments must be plain integers.")
         rest = [plain_of(r) if isinstance(r, Array) else r for r in rest]
         out = looked_at(a, lambda p: self.f(p, *rest, **kwargs))
-        return out[()] if scalar and out.ndim == 0 else out
+        return out[()] if scalar and isinstance(out, Array) and out.ndim == 0 else out
 
 
 _views(
     np.reshape, np.ravel, np.transpose, np.squeeze, np.expand_dims, np.moveaxis, np.swapaxes, np.rollaxis, np.flip,
     np.fliplr, np.flipud, np.rot90, np.diagonal, np.roll, np.repeat, np.tile, np.take, np.compress, np.delete,
-    np.resize, np.take_along_axis, np.trim_zeros,
+    np.take_along_axis, np.trim_zeros,
 )  # fmt: skip
 for _name in ("matrix_transpose", "permute_dims"):
     if hasattr(np, _name):
         _views(getattr(np, _name))
 if hasattr(np.linalg, "diagonal"):
     _views(np.linalg.diagonal, np.linalg.matrix_transpose)
+
+
+@register(np.resize)
+def resize(a, new_shape):
+    """The elements again and again, in another shape."""
+    x = as_array(a)
+    plain = np.resize(plain_of(x), new_shape)
+    if x.size == 0 or plain.size == 0:
+        return plain
+    return moves.gather(np.reshape(x, -1), (np.resize(moves.positions(x.shape), new_shape),))
 
 
 @register(np.broadcast_to)

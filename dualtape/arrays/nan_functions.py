@@ -6,7 +6,7 @@ import numpy as np
 
 from dualtape.arrays.moves import where
 from dualtape.arrays.protocol import register
-from dualtape.arrays.reductions import as_array, axes_of, cumprod, cumsum, extreme, prod, sum_, var
+from dualtape.arrays.reductions import as_array, axes_of, cumprod, cumsum, extreme, over, prod, sum_, var
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
 from dualtape.core.values import plain_of
@@ -78,7 +78,7 @@ def _quotient(total, count, warning):
         count = np.where(count <= 0, np.nan, count)[()]
     if isinstance(total, (Array, np.ndarray, np.generic)):
         count = np.asarray(count).astype(total.real.dtype)[()]
-    return total / count
+    return over(total, count)
 
 
 @register(np.nanvar)

@@ -51,8 +51,7 @@ def sinc(x):
 @register(np.i0)
 def i0(x):
     """The modified Bessel function of order 0."""
-    x = np.atleast_1d(_real(x, "i0")) if np.ndim(plain_of(x)) == 0 else _real(x, "i0")
-    return _with_slope(np.i0, x, lambda x: rows.value(ROWS["i1"], x))
+    return element(_with_slope(np.i0, _real(x, "i0"), lambda x: rows.value(ROWS["i1"], x)))
 
 
 @register(np.angle)

@@ -26,7 +26,7 @@ def _coefficients(p):
 @register(np.polyval)
 def polyval(p, x):
     """The values of a polynomial, by Horner's rule."""
-    p = _coefficients(p)
+    p = _vector(p, "iteration over a 0-d array")
     if isinstance(x, np.poly1d):
         y = 0.0
     else:
@@ -35,6 +35,14 @@ def polyval(p, x):
     for k in range(p.shape[0]):
         y = y * x + p[k]
     return element(y)
+
+
+def _vector(p, message="len() of unsized object"):
+    """Coefficients that cannot be a single number."""
+    p = as_array(p.coeffs if isinstance(p, np.poly1d) else p)
+    if p.ndim == 0:
+        raise TypeError(message)
+    return p
 
 
 def _padded(a, n):
@@ -62,7 +70,7 @@ def polymul(a1, a2):
     """The product of two polynomials, without leading zeros of the factors."""
     a, b = _coefficients(a1), _coefficients(a2)
     n = len(np.polymul(plain_of(a), plain_of(b)))
-    out = convolve(a, b)
+    out = convolve(a if a.shape[0] else np.zeros(1), b if b.shape[0] else np.zeros(1))
     return out[out.shape[0] - n :]
 
 
@@ -71,7 +79,7 @@ def polyder(p, m=1):
     """The m-th derivative of a polynomial."""
     if int(m) < 0:
         raise ValueError("Order of derivative must be positive (see polyint)")
-    p = _coefficients(p)
+    p = _vector(p)
     for _ in range(int(m)):
         p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1)
     return p
@@ -83,7 +91,7 @@ def polyint(p, m=1, k=None):
     m = int(m)
     if m < 0:
         raise ValueError("Order of integral must be positive (see polyder)")
-    p = _coefficients(p)
+    p = _vector(p)
     k = np.zeros(m) if k is None else np.atleast_1d(as_array(k))
     if k.shape[0] == 1 and m > 1:
         k = k[0] * np.ones(m)
@@ -98,6 +106,10 @@ def polyint(p, m=1, k=None):
 def polydiv(u, v):
     """Quotient and remainder of two polynomials."""
     u, v = _coefficients(u) + 0.0, _coefficients(v) + 0.0
+    if v.shape[0] == 0:
+        raise IndexError("index 0 is out of bounds for axis 0 with size 0")
+    if u.ndim != 1 or v.ndim != 1:
+        raise ValueError("setting an array element with a sequence.")
     dtype = np.result_type(u.dtype, v.dtype)
     m, n = u.shape[0] - 1, v.shape[0] - 1
     scale = 1.0 / v[0]

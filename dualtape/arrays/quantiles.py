@@ -5,6 +5,7 @@ An order statistic is one element of an array, found by its rank. Equal elements
 """
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from dualtape.arrays.moves import where
 from dualtape.arrays.protocol import register
@@ -45,7 +46,7 @@ def rank(x, k):
 
 def _rows(x, axis):
     """An array with the axes that are to be reduced as one last axis, and the shape with keepdims."""
-    axes = axes_of(x, axis)
+    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
     rest = [k for k in range(x.ndim) if k not in axes]
     shape = tuple(1 if k in axes else n for k, n in enumerate(x.shape))
     moved = np.transpose(x, (*rest, *axes))
@@ -153,6 +154,8 @@ def _quantile(a, q, axis, method, keepdims, weights, ignore_nan):
     if weights is not None:
         return _weighted(x, quantiles, axis, method, keepdims, plainly(weights), ignore_nan)
     rows, shape = _rows(x, axis)
+    if ignore_nan and x.size == 0:
+        return np.nanmean(plain_of(x), axis=axis, keepdims=keepdims)
     if rows.shape[-1] == 0:
         return np.quantile(plain_of(x), plain_of(quantiles), axis=axis, method=method, keepdims=keepdims)
     qs = [quantiles[k] for k in range(quantiles.shape[0])] if quantiles.ndim else [element(quantiles)]

@@ -8,7 +8,6 @@ from dualtape.arrays.reductions import as_array
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
 from dualtape.core.values import level_of, plain_of
-from dualtape.core.view import views_by
 from dualtape.errors import conversion
 
 __all__ = ["element", "fetch", "plain_operand", "plainly", "rearranged"]
@@ -118,7 +117,10 @@ def diagflat(v, k=0):
 @register(np.unstack)
 def unstack(x, /, *, axis=0):
     """The slices along an axis, as views."""
-    return views_by(as_array(x), lambda p: np.unstack(p, axis=axis))
+    x = as_array(x)
+    np.unstack(np.broadcast_to(0, x.shape), axis=axis)  # raises NumPy's errors
+    rows = np.moveaxis(x, axis, 0)
+    return tuple(rows[k] for k in range(len(rows)))
 
 
 @register(np.meshgrid)

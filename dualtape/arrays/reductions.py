@@ -17,7 +17,9 @@ _ABSENT = np._NoValue
 
 
 def axes_of(x, axis):
-    """The axes of a reduction, as a tuple of places from 0 on."""
+    """The axes of a reduction, as a tuple of places from 0 on. As in NumPy, 0 and -1 count for arrays without axes."""
+    if x.ndim == 0 and axis in (0, -1, (0,), (-1,)):
+        return ()
     return tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
 
 
@@ -82,14 +84,24 @@ def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
     """np.mean."""
     x = as_array(a)
     keepdims = keepdims is not _ABSENT and bool(keepdims)
-    axes = axes_of(x, axis)
+    axes = _counted_axes(x, axis)
     if where is True or where is _ABSENT:
         count = int(np.prod([x.shape[k] for k in axes], dtype=np.intp))
         where = True
     else:
         count = np.sum(np.broadcast_to(plain_of(where), x.shape), axis=axes, keepdims=keepdims).astype(x.real.dtype)
     total = sum_(x, axis, dtype, None, keepdims, 0, where)
-    return total / count
+    return over(total, count)
+
+
+def over(total, count):
+    """A sum over a count, as NumPy divides by zero."""
+    return total / count if type(count) is int and count else np.divide(total, count)
+
+
+def _counted_axes(x, axis):
+    """The axes of a mean; other than sums, those of arrays without axes have no axis 0."""
+    return axes_of(x, axis) if x.ndim or axis is None else normalize_axis_tuple(axis, 0)
 
 
 def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, mean=_ABSENT, correction=_ABSENT):
@@ -97,7 +109,7 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
     x = as_array(a)
     keepdims = keepdims is not _ABSENT and bool(keepdims)
     ddof = ddof if correction is _ABSENT else correction
-    axes = axes_of(x, axis)
+    axes = _counted_axes(x, axis)
     masked = where is not True and where is not _ABSENT
     if masked:
         mask = np.broadcast_to(plain_of(where), x.shape)
@@ -110,7 +122,7 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
     squares = distance * distance if x.dtype.kind != "c" else (distance * np.conjugate(distance)).real
     total = sum_(squares, axis, dtype, None, keepdims, 0, mask)
     count = np.sum(mask, axis=axes, keepdims=keepdims).astype(x.real.dtype) if masked else count
-    return total / (np.maximum(count - ddof, 0) if masked else max(count - ddof, 0))
+    return over(total, np.maximum(count - ddof, 0) if masked else max(count - ddof, 0))
 
 
 def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **options):

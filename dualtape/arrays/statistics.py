@@ -3,11 +3,12 @@
 import operator
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from dualtape.arrays.moves import scatter
 from dualtape.arrays.protocol import register
 from dualtape.arrays.rearranging import element, plainly
-from dualtape.arrays.reductions import as_array, axes_of, sum_
+from dualtape.arrays.reductions import as_array, sum_
 from dualtape.core.array import Array
 from dualtape.core.values import level_of, plain_of
 
@@ -19,7 +20,7 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=np._NoValue)
     """The weighted mean; weights may be traced."""
     x = as_array(a)
     keep = keepdims is not np._NoValue and bool(keepdims)
-    axes = axes_of(x, axis)
+    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
     if weights is None:
         mean = np.mean(x, axis=axis, keepdims=keep)
         if not returned:
