@@ -329,7 +329,17 @@ def setxor1d(ar1, ar2, assume_unique=False):
     return fetch(x, index[counts == 1])
 
 
+@register(np.ix_)
+def ix_(*args):
+    """Sequences as the axes of a mesh; masks as the places where they hold."""
+    xs = [as_array(x) for x in args]
+    if any(x.ndim != 1 for x in xs):
+        raise ValueError("Cross index must be 1 dimensional")
+    plain = np.ix_(*[plain_of(x) for x in xs])
+    return tuple(np.reshape(x, p.shape) if level_of(x) else p for x, p in zip(xs, plain, strict=True))
+
+
 constant(
-    np.isin, np.ix_, np.tril_indices_from, np.triu_indices_from, np.diag_indices_from, np.ravel_multi_index,
+    np.isin, np.tril_indices_from, np.triu_indices_from, np.diag_indices_from, np.ravel_multi_index,
     np.unravel_index, np.min_scalar_type,
 )  # fmt: skip
