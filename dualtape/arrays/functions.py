@@ -79,7 +79,7 @@ class _View:
 
 _views(
     np.reshape, np.ravel, np.transpose, np.squeeze, np.expand_dims, np.moveaxis, np.swapaxes, np.rollaxis, np.flip,
-    np.fliplr, np.flipud, np.rot90, np.diagonal, np.roll, np.repeat, np.tile, np.take, np.compress, np.delete,
+    np.fliplr, np.flipud, np.rot90, np.diagonal, np.roll, np.repeat, np.tile, np.take, np.delete,
     np.take_along_axis, np.trim_zeros,
 )  # fmt: skip
 for _name in ("matrix_transpose", "permute_dims"):
@@ -99,10 +99,17 @@ def resize(a, new_shape):
     return moves.gather(np.reshape(x, -1), (np.resize(moves.positions(x.shape), new_shape),))
 
 
+@register(np.compress)
+def compress(condition, a, axis=None, out=None):
+    """The slices along an axis for which a condition holds."""
+    chosen = plain_of(condition) if isinstance(condition, Array) else condition
+    return looked_at(as_array(a), lambda p: np.compress(chosen, p, axis))
+
+
 @register(np.broadcast_to)
-def broadcast_to(a, shape, subok=False):
+def broadcast_to(array, shape, subok=False):
     """A read-only view, repeated to a shape."""
-    x = as_array(a)
+    x = as_array(array)
     return view_by(x, lambda p: np.broadcast_to(p, shape))
 
 
@@ -116,7 +123,7 @@ def broadcast_arrays(*args, subok=False):
 
 def _splits(*functions):
     for f in functions:
-        FUNCTIONS[f] = lambda a, *rest, f=f, **kwargs: views_by(as_array(a), lambda p: f(p, *rest, **kwargs))
+        FUNCTIONS[f] = lambda ary, *rest, f=f, **kwargs: views_by(as_array(ary), lambda p: f(p, *rest, **kwargs))
 
 
 _splits(np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit)
@@ -217,28 +224,36 @@ def fill_diagonal(a, val, wrap=False):
 @register(np.concatenate)
 def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind"):
     """Arrays joined along an axis."""
-    joined = moves.concatenate([as_array(a) for a in arrays], axis)
-    return joined if dtype is None else joined.astype(dtype)
+    parts = [as_array(a) for a in arrays]
+    return _cast(moves.concatenate(parts, axis), parts, dtype, casting)
+
+
+def _cast(joined, parts, dtype, casting):
+    """What was joined in the dtype that was asked for, if NumPy casts to it."""
+    if dtype is None:
+        return joined
+    np.concatenate([np.empty(0, x.dtype) for x in parts], dtype=dtype, casting=casting)  # raises NumPy's errors
+    return joined.astype(dtype)
 
 
 @register(np.stack)
 def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     """Arrays joined along a new axis."""
-    joined = moves.stack([as_array(a) for a in arrays], axis)
-    return joined if dtype is None else joined.astype(dtype)
+    parts = [as_array(a) for a in arrays]
+    return _cast(moves.stack(parts, axis), parts, dtype, casting)
 
 
 @register(np.vstack)
 def vstack(tup, *, dtype=None, casting="same_kind"):
     """Arrays joined as rows."""
-    return concatenate([np.atleast_2d(as_array(a)) for a in tup], 0, dtype=dtype)
+    return concatenate([np.atleast_2d(as_array(a)) for a in tup], 0, dtype=dtype, casting=casting)
 
 
 @register(np.hstack)
 def hstack(tup, *, dtype=None, casting="same_kind"):
     """Arrays joined as columns."""
     parts = [np.atleast_1d(as_array(a)) for a in tup]
-    return concatenate(parts, 0 if parts and parts[0].ndim == 1 else 1, dtype=dtype)
+    return concatenate(parts, 0 if parts and parts[0].ndim == 1 else 1, dtype=dtype, casting=casting)
 
 
 @register(np.column_stack)

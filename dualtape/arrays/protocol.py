@@ -61,6 +61,15 @@ def vecdot(x, y):
     return sum_(conjugate(x) * y if rows._is_complex(x) else x * y, axis=-1)
 
 
+def sign(x):
+    """np.sign: constant for real numbers, x / |x| for complex ones."""
+    if not rows._is_complex(x):
+        return np.sign(plain_of(x))
+    size = abs(x)
+    zero = np.equal(plain_of(size), 0)
+    return where(zero, 0.0, x / where(zero, 1.0, size))
+
+
 OTHER = {
     "conjugate": conjugate,
     "conj": conjugate,
@@ -146,6 +155,8 @@ def rows_of_ufuncs():
 def of_ufunc(function):
     """A ufunc as a function of arrays of any kind."""
     name = function.__name__
+    if name == "sign":
+        return sign
     if name in PLAIN:
         return lambda *xs: function(*[plain_of(x) for x in xs])
     if name in OTHER:
