@@ -156,7 +156,8 @@ They raise `NoRuleError`.
 ## Ufuncs
 
 The rows of the [table of rules](../rules.md) name the ufuncs of NumPy and SciPy that work, with broadcasting, `out=`,
-`where=` and `dtype=`. Of binary ones the methods `reduce`, `accumulate`, `outer` and `at` work as well. Further
+`where=` and `dtype=`. Of binary ones the methods `reduce`, `reduceat`, `accumulate`,
+`outer` and `at` work as well. Further
 ones are {others}.
 
 These give plain results:

@@ -119,7 +119,7 @@ def _nan_extreme(name, limit):
         keep = _kept(keepdims)
         if where is not _ABSENT and where is not True and initial is _ABSENT:
             raise ValueError(f"np.nan{name} with where= needs initial=")
-        result = reduction(x, axis, None, keep, initial, True if where is _ABSENT else where)
+        result = reduction(x, axis, None, keep, initial, True if where is _ABSENT else where, eligible=numbers)
         axes = axes_of(x, axis)
         nothing = ~np.any(numbers, axis=axes, keepdims=keep)
         if not np.any(nothing) or initial is not _ABSENT:

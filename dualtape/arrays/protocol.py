@@ -9,7 +9,7 @@ from dualtape.arrays import elementwise as rows
 from dualtape.arrays.apply import apply_linear, is_array
 from dualtape.arrays.moves import array, positions, scatter, setitem, where
 from dualtape.arrays.products import matmul
-from dualtape.arrays.reductions import accumulate, as_array, cumprod, cumsum, extreme, prod, reduce, sum_
+from dualtape.arrays.reductions import accumulate, as_array, axes_of, cumprod, cumsum, extreme, prod, reduce, sum_
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
 from dualtape.core.values import level_of, plain_of
@@ -88,7 +88,7 @@ def ufunc(function, method, inputs, kwargs):
     ----------
     function : numpy.ufunc
     method : str
-        ``"__call__"``, ``"reduce"``, ``"accumulate"``, ``"outer"`` or ``"at"``.
+        ``"__call__"``, ``"reduce"``, ``"reduceat"``, ``"accumulate"``, ``"outer"`` or ``"at"``.
     inputs : tuple
     kwargs : dict
 
@@ -117,10 +117,8 @@ def ufunc(function, method, inputs, kwargs):
         outs = (outs,)
     if method == "__call__":
         result = _call(function, label, inputs, kwargs, outs)
-    elif method in ("reduce", "accumulate", "outer"):
-        result = {"reduce": _reduce, "accumulate": _accumulate, "outer": _outer}[method](
-            function, label, *inputs, **kwargs
-        )
+    elif method in METHODS:
+        result = METHODS[method](function, label, *inputs, **kwargs)
     else:
         raise no_rule(label)
     if result is None:
@@ -237,9 +235,28 @@ def _reduce(function, label, a, axis=0, dtype=None, keepdims=False, initial=np._
     named = {"add": sum_, "multiply": prod, "maximum": extreme("max"), "minimum": extreme("min")}
     if name in named:
         return named[name](x, **options)
-    if initial is not np._NoValue or where is not True or isinstance(axis, tuple):
-        raise no_rule(f"{label} with initial=, where= or several axes")
-    return reduce(of_ufunc(function), x, 0 if axis is None and x.ndim == 1 else axis, keepdims)
+    options["initial"] = plain_of(initial)
+    mask = options["where"] = plain_of(where)
+    plain = function.reduce(plain_of(x), **options)  # raises NumPy's errors
+    if initial is np._NoValue or initial is None:
+        initial = None if mask is True else function.identity
+    if x.size == 0 and not level_of(initial):
+        return plain
+    return reduce(of_ufunc(function), x, axes_of(x, axis), keepdims, initial, mask)
+
+
+def _reduceat(function, label, a, indices, axis=0, dtype=None):
+    """Each piece of an axis from one index to the next; an index that is not below the next one names one element."""
+    x = as_array(a)
+    indices = np.asarray(plain_of(indices))
+    if function.__name__ in PLAIN:
+        return function.reduceat(plain_of(x), indices, axis)
+    function.reduceat(plain_of(x), indices, axis)  # raises NumPy's errors
+    lines = np.moveaxis(x if dtype is None else x.astype(dtype), axis, 0)
+    ends = [*indices[1:], len(lines)]
+    pieces = [lines[i : max(i + 1, j)] for i, j in zip(indices, ends, strict=True)]
+    parts = [as_array(_reduce(function, label, piece)) for piece in pieces]
+    return np.moveaxis(np.stack(parts), 0, axis)
 
 
 def _accumulate(function, label, a, axis=0, dtype=None):
@@ -258,6 +275,9 @@ def _outer(function, label, a, b, **kwargs):
     x, y = as_array(a), as_array(b)
     left = np.reshape(x, x.shape + (1,) * y.ndim)
     return _call(function, label, (left, y), kwargs, ())
+
+
+METHODS = {"reduce": _reduce, "accumulate": _accumulate, "outer": _outer, "reduceat": _reduceat}
 
 
 def _at(function, label, a, indices, *rest):

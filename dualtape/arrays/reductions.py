@@ -136,7 +136,7 @@ def extreme(name):
     function = getattr(np, name)
     binary = ROWS["maximum" if name == "max" else "minimum"]
 
-    def reduction(a, axis=None, out=None, keepdims=False, initial=_ABSENT, where=True):
+    def reduction(a, axis=None, out=None, keepdims=False, initial=_ABSENT, where=True, eligible=None):
         x = as_array(a)
         keepdims = keepdims is not _ABSENT and bool(keepdims)
         if where is not True and where is not _ABSENT:
@@ -150,10 +150,12 @@ def extreme(name):
         best = function(plain, axis=axes, keepdims=True)
         with np.errstate(invalid="ignore"):
             chosen = (plain == best) | (np.isnan(plain) & np.isnan(best))
-            weights = chosen / chosen.sum(axis=axes, keepdims=True)
+            if eligible is not None:  # the elements that are not there to stand for NaN
+                chosen &= eligible
+            weights = chosen / np.maximum(chosen.sum(axis=axes, keepdims=True), 1)
         weights = weights.astype(x.dtype)
         result = apply_linear_around(
-            lambda x: _plain_extreme(function, x, axes, keepdims),
+            lambda x: _plain_extreme(x, axes, keepdims, eligible),
             x,
             lambda t: sum_(t * weights, axes, keepdims=keepdims),
             lambda bar: spread(bar, weights.shape, axes, keepdims) * weights,
@@ -162,9 +164,9 @@ def extreme(name):
             return elementwise(binary, (result, initial))
         return result
 
-    def _plain_extreme(function, x, axes, keepdims):
+    def _plain_extreme(x, axes, keepdims, eligible):
         if isinstance(x, Array):
-            return reduction(x, axes, keepdims=keepdims)
+            return reduction(x, axes, keepdims=keepdims, eligible=eligible)
         return function(x, axis=axes, keepdims=keepdims)
 
     reduction.__name__ = name
@@ -270,12 +272,29 @@ def accumulate(function, x, axis):
     return np.stack([as_array(p) for p in parts], axis=axis)
 
 
-def reduce(function, x, axis, keepdims):
-    """A binary function along an axis, its last result."""
-    rows = np.moveaxis(x, axis, 0)
-    if len(rows) == 0:
-        raise ValueError("zero-size array to a reduction operation which has no identity")
-    result = rows[0]
-    for k in range(1, len(rows)):
-        result = function(result, rows[k])
-    return np.expand_dims(result, axis) if keepdims else result
+def reduce(function, x, axes, keepdims, start=None, mask=True):
+    """A binary function along axes, one element after the other: its last result.
+
+    Parameters
+    ----------
+    function : callable
+    x : Array
+    axes : tuple of int
+    keepdims : bool
+    start : number, optional
+        What to begin with; the first element by default.
+    mask : array_like of bool
+        Which elements to take.
+    """
+    rest = [k for k in range(x.ndim) if k not in axes]
+    shape = tuple(x.shape[k] for k in rest)
+    rows = np.reshape(np.transpose(x, (*axes, *rest)), (-1, *shape))
+    chosen = None if mask is True else np.transpose(np.broadcast_to(mask, x.shape), (*axes, *rest)).reshape(-1, *shape)
+    first = 0 if start is not None or not len(rows) else 1
+    if start is not None and not isinstance(start, (Array, Traced)):
+        start = x.dtype.type(start)  # a number weighs no more than the array
+    result = rows[0] if first else start if not shape else np.broadcast_to(as_array(start), shape)
+    for k in range(first, len(rows)):
+        step = function(result, rows[k])
+        result = step if chosen is None else where(chosen[k], step, result)
+    return np.reshape(result, [1 if k in axes else n for k, n in enumerate(x.shape)]) if keepdims else result

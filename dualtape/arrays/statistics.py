@@ -127,8 +127,9 @@ def bincount(x, /, weights=None, minlength=0):
     places = plainly(x)
     if weights is None or not level_of(as_array(weights)):
         return np.bincount(places, plainly(weights), minlength)
-    w = as_array(weights).astype(np.float64)
+    w = as_array(weights)
     counts = np.bincount(places, plain_of(w), minlength)  # raises NumPy's errors
+    w = w.astype(np.float64)
     return scatter(w, (np.asarray(places, dtype=np.intp),), counts.shape)
 
 

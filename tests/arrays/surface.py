@@ -18,7 +18,6 @@ class Row(NamedTuple):
     x: object = (2, 3)  # a shape, or the point itself
     smooth: bool = True  # whether complex steps go through it
     conjugates: bool = False  # whether complex arrays do, though complex steps do not
-    special: tuple = ()  # (x, the Jacobian's rows contracted with weights 1) at kinks, ties, NaN
 
     def point(self):
         """The point: numbers in (-1, 1) without ties."""
@@ -134,7 +133,7 @@ STATISTICS = {
     "corrcoef": Row(lambda x: np.corrcoef(np.vstack([x, x[:1] ** 2]))[:2, 1:], smooth=False),
     "corrcoef of two": Row(lambda x: np.corrcoef(x[0], x[1])[0, 1] * np.corrcoef(x.T, rowvar=False)[1, 0], smooth=False),
     "bincount": Row(lambda x: np.bincount([0, 2, 2], x[0] * x[1], minlength=5), smooth=False),
-    "histogram weights": Row(lambda x: np.histogram([0.1, 0.4, 0.9], 3, weights=x[0] * x[1])[0], smooth=False),
+    "histogram weights": Row(lambda x: np.histogram([0.1, 0.4, 0.9], 3, weights=x[0] * x[1])[0], smooth=False, conjugates=True),
     "histogram edges": Row(lambda x: np.histogram(x, 4)[1], smooth=False),
     "histogram density": Row(lambda x: np.histogram(x, 3, density=True)[0], smooth=False),
     "histogram of a range": Row(lambda x: np.histogram(x, 3, range=(-1.0, 1.0), density=True)[0] + x[0], smooth=False),
@@ -176,7 +175,7 @@ NAN_FUNCTIONS = {
     "nansum": Row(_holed(lambda x: np.nansum(x, axis=1, keepdims=True))),
     "nansum where": Row(_holed(lambda x: np.nansum(x, axis=0, where=MASK, initial=2.0))),
     "nanprod": Row(_holed(lambda x: np.nanprod(x, axis=0))),
-    "nanmean": Row(_holed(lambda x: np.nanmean(x, axis=1)), special=((NAN, [[0.5, 0, 0.5], [0.5, 0.5, 0]]),)),
+    "nanmean": Row(_holed(lambda x: np.nanmean(x, axis=1))),
     "nanmean all": Row(_holed(lambda x: np.nanmean(x))),
     "nanvar": Row(_holed(lambda x: np.nanvar(x, axis=1)), smooth=False, conjugates=True),
     "nanvar ddof": Row(_holed(lambda x: np.nanvar(x, ddof=1, keepdims=True)), smooth=False, conjugates=True),
@@ -189,7 +188,7 @@ NAN_FUNCTIONS = {
     "nanmedian all": Row(_holed(lambda x: np.nanmedian(x, keepdims=True)), smooth=False),
     "nanpercentile": Row(_holed(lambda x: np.nanpercentile(x, [20, 70.0], axis=1)), smooth=False),
     "nanquantile": Row(_holed(lambda x: np.nanquantile(x, 0.6, axis=0)), smooth=False),
-    "nan_to_num": Row(_holed(lambda x: np.nan_to_num(x, nan=2.0)) , smooth=False),
+    "nan_to_num": Row(_holed(lambda x: np.nan_to_num(x, nan=2.0)) , smooth=False, conjugates=True),
 }
 
 GRIDS = {
@@ -257,7 +256,7 @@ POLYNOMIALS = {
     "polydiv": Row(lambda x: np.concatenate(np.polydiv(x.ravel(), [2.0 + x[0, 0], 1.0, x[1, 1]]))),
     "poly": Row(lambda x: np.poly(x[0])),
     "roots": Row(lambda x: np.sort(np.roots(np.concatenate([[1.0], x[0]])).real), smooth=False),
-    "roots complex": Row(lambda x: np.roots([1.0 + x[0, 0], 0.2 * x[1, 1], 4.0 + x[0, 1]])[0], smooth=False),
+    "roots complex": Row(lambda x: np.roots([1.0 + x[0, 0], 0.2 * x[1, 1], 4.0 + x[0, 1]])[0], smooth=False, conjugates=True),
     "roots real": Row(lambda x: np.roots([1.0, 5.0 + x[0, 0], 2.0 + x[1, 1], x[0, 1], 0.0]), smooth=False),
     "polyfit": Row(lambda x: np.polyfit(XP + x.ravel()[:4] / 9, XP**2 + x.ravel()[2:] / 3, 2), smooth=False),
     "polyfit weights": Row(lambda x: np.polyfit([0.0, 1.0, 2.5], x[0], 1, w=x[1] + 3.0), smooth=False),
@@ -268,9 +267,9 @@ POLYNOMIALS = {
 
 POINTWISE = {
     "angle": Row(lambda x: np.angle(x[0] + 1j * x[1], deg=True), smooth=False),
-    "sinc": Row(np.sinc, special=((np.array([0.0, 1.0]), [0.0, -1.0]),)),
-    "i0": Row(np.i0, 3.0 * weights((2, 3), 0.3), smooth=False, special=((np.array([0.0]), [0.0]),)),
-    "real_if_close": Row(lambda x: np.real_if_close(x * (1 + 0j)), SIGNED, smooth=False),
+    "sinc": Row(np.sinc),
+    "i0": Row(np.i0, 3.0 * weights((2, 3), 0.3), smooth=False),
+    "real_if_close": Row(lambda x: np.real_if_close(x * (1 + 0j)), SIGNED, smooth=False, conjugates=True),
     "nan_to_num infinite": Row(lambda x: np.nan_to_num(np.where(MASK, np.inf, x), posinf=2.0) * x, smooth=False),
     "nan_to_num in place": Row(_into(lambda out, x: np.nan_to_num(out, copy=False)), smooth=False),
     "heaviside": Row(lambda x: np.heaviside(C23, x) + np.heaviside([0.0, 1.0, -1.0], x), smooth=False),
@@ -301,8 +300,25 @@ MAPPING = {
     "arange": Row(lambda x: np.arange(3.0, like=x) * x),
 }
 
+UFUNC_METHODS = {
+    "logaddexp.reduce": Row(lambda x: np.logaddexp.reduce(x, axis=(0, 1)), smooth=False),
+    "logaddexp.reduce where": Row(lambda x: np.logaddexp.reduce(x, axis=1, where=MASK, keepdims=True), smooth=False),
+    "logaddexp.reduce initial": Row(lambda x: np.logaddexp.reduce(x, axis=0, initial=x[0, 0]), smooth=False),
+    "hypot.reduce initial": Row(lambda x: np.hypot.reduce(x, axis=None, initial=0.5, where=MASK), smooth=False),
+    "subtract.reduce": Row(lambda x: np.subtract.reduce(x, axis=1, keepdims=True)),
+    "divide.reduce initial": Row(lambda x: np.divide.reduce(x + 3.0, axis=1, initial=2.0)),
+    "power.reduce": Row(lambda x: np.power.reduce(x + 2.0, axis=0)),
+    "add.reduceat": Row(lambda x: np.add.reduceat(x, [0, 2, 1], axis=1) * x),
+    "multiply.reduceat": Row(lambda x: np.multiply.reduceat(x, [1, 0], axis=0)),
+    "maximum.reduceat": Row(lambda x: np.maximum.reduceat(x.ravel(), [0, 3])),
+    "put method": Row(_into(lambda out, x: out.put([0, 4], x[0, :2] ** 2))),
+    "partition method": Row(_into(lambda out, x: out.partition(1, axis=0)), smooth=False),
+    "sign of complex": Row(lambda x: np.sign(x[0] + 1j * x[1]) * x[0], smooth=False),
+}
+
 GROUPS = {
     "joins": JOINS, "choices": CHOICES, "statistics": STATISTICS, "nan": NAN_FUNCTIONS, "grids": GRIDS,
     "products": PRODUCTS, "polynomials": POLYNOMIALS, "pointwise": POINTWISE, "mapping": MAPPING,
+    "ufuncs": UFUNC_METHODS,
 }  # fmt: skip
 ROWS = {name: row for group in GROUPS.values() for name, row in group.items()}

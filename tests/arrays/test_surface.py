@@ -114,12 +114,69 @@ def test_complex128(name):
     close(dt.pushforward(total, z, dz)[1], np.sum((np.conj(expected) * dz).real), 1e-9)
 
 
-SPECIAL = [(name, k) for name, row in ROWS.items() for k in range(len(row.special))]
+# --- kinks, ties, NaN and infinities ---------------------------------------------------------------------------------
+
+N = np.nan
+INF = np.inf
+
+# A function, a point, and the gradient of the sum of its results there.
+KINKS = {
+    "median of equal elements": (lambda x: np.median(x), [1.0, 2.0, 2.0, 2.0, 3.0], [0, 1 / 3, 1 / 3, 1 / 3, 0]),
+    "median of all equal": (lambda x: np.median(x), [2.0, 2.0], [0.5, 0.5]),
+    "median with NaN": (lambda x: np.median(x, axis=1), [[1.0, N, 2.0], [1.0, 3.0, 2.0]], [[0, 0, 0], [0, 0, 1]]),
+    "quantile of ties": (lambda x: np.quantile(x, 0.25), [1.0, 1.0, 3.0], [0.5, 0.5, 0.0]),
+    "quantile 0 is min": (lambda x: np.quantile(x, 0.0), [1.0, 1.0, 3.0], [0.5, 0.5, 0.0]),
+    "quantile 1 is max": (lambda x: np.percentile(x, 100), [1.0, 3.0, 3.0], [0.0, 0.5, 0.5]),
+    "nanmedian of a row of NaN": (lambda x: np.nanmedian(x, axis=1), [[N, N], [1.0, 3.0]], [[0, 0], [0.5, 0.5]]),
+    "nanquantile": (lambda x: np.nanquantile(x, 0.5, axis=1), [[N, 2.0], [1.0, 3.0]], [[0, 1], [0.5, 0.5]]),
+    "nanmax of ties": (lambda x: np.nanmax(x), [2.0, N, 2.0, 1.0], [0.5, 0, 0.5, 0]),
+    "nanmax of a row of NaN": (lambda x: np.nanmax(x, axis=1), [[N, N], [1.0, 3.0]], [[0, 0], [0, 1]]),
+    "nanmin": (lambda x: np.nanmin(x), [2.0, N, -INF], [0, 0, 1]),
+    "nanmax of infinities": (lambda x: np.nanmax(x), [N, -INF, N], [0, 1, 0]),
+    "nansum": (lambda x: np.nansum(x * x), [2.0, N, 3.0], [4.0, 0, 6.0]),
+    "nansum of nothing": (lambda x: np.nansum(x), [N, N], [0, 0]),
+    "nanprod with a zero": (lambda x: np.nanprod(x), [2.0, N, 0.0, 3.0], [0, 0, 6.0, 0]),
+    "nanmean": (lambda x: np.nanmean(x), [2.0, N, 4.0], [0.5, 0, 0.5]),
+    "nanmean of a row of NaN": (lambda x: np.nanmean(x, axis=1), [[N, N], [1.0, 3.0]], [[0, 0], [0.5, 0.5]]),
+    "nanstd of equal numbers": (lambda x: np.nanstd(x), [2.0, N, 2.0], [0, 0, 0]),
+    "nanstd of one number": (lambda x: np.nanstd(x, axis=1), [[N, 2.0]], [[0, 0]]),
+    "nanvar without freedom": (lambda x: np.nanvar(x, axis=1, ddof=1), [[N, 2.0], [1.0, 3.0]], [[0, 0], [-2.0, 2.0]]),
+    "nancumsum": (lambda x: np.nancumsum(x), [2.0, N, 4.0], [3.0, 0, 1.0]),
+    "nancumprod with a zero": (lambda x: np.nancumprod(x), [2.0, N, 0.0], [2.0, 0, 2.0]),
+    "std of constants": (lambda x: np.std(x), [2.0, 2.0], [0, 0]),
+    "nan_to_num": (lambda x: np.nan_to_num(x), [N, INF, -INF, 2.0], [0, 0, 0, 1]),
+    "sinc at integers": (lambda x: np.sinc(x), [0.0, 1.0, -2.0], [0, -1.0, -0.5]),
+    "i0 at 0": (lambda x: np.i0(x), [0.0], [0.0]),
+    "heaviside at 0": (lambda x: np.heaviside(0.0, x) + np.heaviside(x - x, 2.0), [3.0], [1.0]),
+    "interp at points": (lambda x: np.interp(x, [0, 1, 2], [0, 1, 5]), [0.0, 1.0, 2.0, 2.5, -0.5], [1, 4, 4, 0, 0]),
+    "interp of equal points": (lambda x: np.interp(x, [0, 1, 1, 2], [0, 1, 5, 6]), [0.5, 1.5], [1, 1]),
+    "interp of NaN": (lambda x: np.interp(x, [0, 1], [0, 3]), [N, 0.5], [0, 3]),
+    "unwrap of half a period": (lambda x: np.unwrap(x, period=2), [0.0, 1.0, -0.5], [1, 1, 1]),
+    "gradient of NaN elsewhere": (lambda x: np.where([0, 1, 1], np.gradient(x), 0.0)[2], [N, 1.0, 2.0], [0, -1, 1]),
+    "roots at 0": (lambda x: np.roots(x).real, [1.0, -3.0, 0.0], [-3.0, -1.0, 0.0]),
+    "polymul with a leading zero": (lambda x: np.polymul(x, [1.0, 2.0]), [0.0, 1.0], [2.0, 3.0]),
+    "pad maximum of ties": (lambda x: np.pad(x, (1, 0), "maximum"), [2.0, 2.0], [1.5, 1.5]),
+    "linspace without distance": (lambda x: np.linspace(x[0], x[1], 3), [1.0, 1.0], [1.5, 1.5]),
+    "ptp of ties": (lambda x: np.ptp(x), [1.0, 1.0, 2.0], [-0.5, -0.5, 1.0]),
+    "unique of equal elements": (lambda x: np.unique(x), [2.0, 1.0, 2.0], [1, 1, 0]),
+    "sign of a complex zero": (lambda x: np.sign(x + 0j).real, [0.0, 2.0], [0, 0]),
+    "histogram of equal data": (lambda x: np.histogram(x, 2)[1], [1.0, 1.0], [1.5, 1.5]),
+    "average of zero": (lambda x: np.average(x, weights=[0.0, 1.0]), [N, 2.0], None),
+    "cov of constants": (lambda x: np.cov(x), [2.0, 2.0], [0, 0]),
+    "max initial ties": (lambda x: np.max(x, initial=2.0), [2.0, 1.0], [1.0, 0.0]),
+    "logaddexp.reduce of -inf": (lambda x: np.logaddexp.reduce(x), [-INF, 1.0], [0, 1.0]),
+}
 
 
-@pytest.mark.parametrize(("name", "k"), SPECIAL)
-def test_special_points(name, k):
-    x, expected = ROWS[name].special[k]
-    f = lambda x: np.sum(ROWS[name].f(x))
-    for differentiate in (dt.gradient, lambda f, x: dt.jacobian(f, x, mode="forward")):
-        close(differentiate(f, x), np.array(expected, dtype=float), 1e-14)
+@pytest.mark.parametrize("name", KINKS)
+def test_kinks(name):
+    f, x, expected = KINKS[name]
+    x, total = np.array(x), lambda x: np.sum(f(x))
+    np.testing.assert_allclose(dt.pullback(f, x)[0], f(x.copy()), rtol=1e-15)
+    if expected is None:
+        return
+    expected = np.array(expected, dtype=float)
+    close(dt.gradient(total, x), expected, 1e-14)
+    close(dt.jacobian(total, x, mode="forward"), expected, 1e-14)
+    close(dt.pushforward(lambda y: dt.gradient(total, y), x, np.ones_like(x))[0], expected, 1e-14)
+    assert np.all(np.isfinite(dt.hvp(total, x, np.ones_like(x))))
