@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from dualtape.arrays.grids import linspace
 from dualtape.arrays import moves
+from dualtape.arrays.grids import linspace
 from dualtape.arrays.protocol import register
 from dualtape.arrays.quantiles import median
 from dualtape.arrays.rearranging import plainly, rearranged

@@ -325,7 +325,7 @@ def setdiff1d(ar1, ar2, assume_unique=False):
 def setxor1d(ar1, ar2, assume_unique=False):
     """The elements that one of two arrays has."""
     x = _joined(*(ar1, ar2) if assume_unique else (unique(ar1), unique(ar2)))
-    values, index, counts = np.unique(plain_of(x), return_index=True, return_counts=True)
+    _, index, counts = np.unique(plain_of(x), return_index=True, return_counts=True)
     return fetch(x, index[counts == 1])
 
 

@@ -128,12 +128,18 @@ STATISTICS = {
     "cov": Row(lambda x: np.cov(x), smooth=False, conjugates=True),
     "cov options": Row(lambda x: np.cov(x, x * x, rowvar=False, bias=True), smooth=False, conjugates=True),
     "cov ddof": Row(lambda x: np.cov(x[0], x[1], ddof=0), smooth=False, conjugates=True),
-    "cov weights": Row(lambda x: np.cov(x, fweights=[1, 2, 1], aweights=[0.5, 1.5, 1.0]), smooth=False, conjugates=True),
+    "cov weights": Row(
+        lambda x: np.cov(x, fweights=[1, 2, 1], aweights=[0.5, 1.5, 1.0]), smooth=False, conjugates=True
+    ),
     "cov traced weights": Row(lambda x: np.cov(x[:1], aweights=x[1] + 2.0), smooth=False),
     "corrcoef": Row(lambda x: np.corrcoef(np.vstack([x, x[:1] ** 2]))[:2, 1:], smooth=False),
-    "corrcoef of two": Row(lambda x: np.corrcoef(x[0], x[1])[0, 1] * np.corrcoef(x.T, rowvar=False)[1, 0], smooth=False),
+    "corrcoef of two": Row(
+        lambda x: np.corrcoef(x[0], x[1])[0, 1] * np.corrcoef(x.T, rowvar=False)[1, 0], smooth=False
+    ),
     "bincount": Row(lambda x: np.bincount([0, 2, 2], x[0] * x[1], minlength=5), smooth=False),
-    "histogram weights": Row(lambda x: np.histogram([0.1, 0.4, 0.9], 3, weights=x[0] * x[1])[0], smooth=False, conjugates=True),
+    "histogram weights": Row(
+        lambda x: np.histogram([0.1, 0.4, 0.9], 3, weights=x[0] * x[1])[0], smooth=False, conjugates=True
+    ),
     "histogram edges": Row(lambda x: np.histogram(x, 4)[1], smooth=False),
     "histogram density": Row(lambda x: np.histogram(x, 3, density=True)[0], smooth=False),
     "histogram of a range": Row(lambda x: np.histogram(x, 3, range=(-1.0, 1.0), density=True)[0] + x[0], smooth=False),
@@ -188,7 +194,7 @@ NAN_FUNCTIONS = {
     "nanmedian all": Row(_holed(lambda x: np.nanmedian(x, keepdims=True)), smooth=False),
     "nanpercentile": Row(_holed(lambda x: np.nanpercentile(x, [20, 70.0], axis=1)), smooth=False),
     "nanquantile": Row(_holed(lambda x: np.nanquantile(x, 0.6, axis=0)), smooth=False),
-    "nan_to_num": Row(_holed(lambda x: np.nan_to_num(x, nan=2.0)) , smooth=False, conjugates=True),
+    "nan_to_num": Row(_holed(lambda x: np.nan_to_num(x, nan=2.0)), smooth=False, conjugates=True),
 }
 
 GRIDS = {
@@ -200,7 +206,9 @@ GRIDS = {
     "geomspace": Row(lambda x: np.geomspace(2.0 + x[0], 20.0 + x[1], 4, axis=1)),
     "geomspace open": Row(lambda x: np.geomspace(2.0 + x[0, 0], 7.0, 4, endpoint=False)),
     "interp": Row(lambda x: np.interp(x[0], XP, np.concatenate([x[1] ** 2, x[0, :1]])), smooth=False),
-    "interp traced points": Row(lambda x: np.interp([[0.1, 0.7], [-3.0, 3.0]], XP + 0.1 * x[0, 0], XP**2), smooth=False),
+    "interp traced points": Row(
+        lambda x: np.interp([[0.1, 0.7], [-3.0, 3.0]], XP + 0.1 * x[0, 0], XP**2), smooth=False
+    ),
     "interp ends": Row(lambda x: np.interp([-2.0, 0.3, 2.0], XP, XP * x[0, 0], x[0, 1], x[0, 2]), smooth=False),
     "interp period": Row(lambda x: np.interp(x * 3.0, XP, XP**2, period=1.3), smooth=False),
     "interp complex": Row(lambda x: np.interp(x[0], XP, XP * (1 + 2j)) * x[0, 0], smooth=False),
@@ -229,7 +237,9 @@ PRODUCTS = {
     "convolve same even": Row(lambda x: np.convolve(x.ravel(), x[1, :2], "same")),
     "correlate": Row(lambda x: np.correlate(x.ravel(), x[0]), smooth=False, conjugates=True),
     "correlate same": Row(lambda x: np.correlate(x.ravel(), x[0, :2], "same"), smooth=False, conjugates=True),
-    "correlate same swapped": Row(lambda x: np.correlate(x[0, :2], x.ravel()[:5], "same"), smooth=False, conjugates=True),
+    "correlate same swapped": Row(
+        lambda x: np.correlate(x[0, :2], x.ravel()[:5], "same"), smooth=False, conjugates=True
+    ),
     "correlate full swapped": Row(lambda x: np.correlate(x[0, :2], x[1], "full"), smooth=False, conjugates=True),
     "correlate valid swapped": Row(lambda x: np.correlate(x[0, :2], x.ravel()[:5]), smooth=False, conjugates=True),
     "correlate with plain": Row(lambda x: np.correlate(C3, x[0], "full"), smooth=False, conjugates=True),
@@ -256,7 +266,9 @@ POLYNOMIALS = {
     "polydiv": Row(lambda x: np.concatenate(np.polydiv(x.ravel(), [2.0 + x[0, 0], 1.0, x[1, 1]]))),
     "poly": Row(lambda x: np.poly(x[0])),
     "roots": Row(lambda x: np.sort(np.roots(np.concatenate([[1.0], x[0]])).real), smooth=False),
-    "roots complex": Row(lambda x: np.roots([1.0 + x[0, 0], 0.2 * x[1, 1], 4.0 + x[0, 1]])[0], smooth=False, conjugates=True),
+    "roots complex": Row(
+        lambda x: np.roots([1.0 + x[0, 0], 0.2 * x[1, 1], 4.0 + x[0, 1]])[0], smooth=False, conjugates=True
+    ),
     "roots real": Row(lambda x: np.roots([1.0, 5.0 + x[0, 0], 2.0 + x[1, 1], x[0, 1], 0.0]), smooth=False),
     "polyfit": Row(lambda x: np.polyfit(XP + x.ravel()[:4] / 9, XP**2 + x.ravel()[2:] / 3, 2), smooth=False),
     "polyfit weights": Row(lambda x: np.polyfit([0.0, 1.0, 2.5], x[0], 1, w=x[1] + 3.0), smooth=False),
@@ -284,7 +296,9 @@ POINTWISE = {
     "scimath.log10": Row(lambda x: np.lib.scimath.log10(x), SIGNED, smooth=False),
     "scimath.logn": Row(lambda x: np.lib.scimath.logn(3.0 + x[0], x), SIGNED, smooth=False),
     "scimath.power": Row(lambda x: np.lib.scimath.power(x, 1.5), SIGNED, smooth=False),
-    "scimath.arccos": Row(lambda x: np.lib.scimath.arccos(x * 2.0) + np.lib.scimath.arcsin(x * 2.0), SIGNED, smooth=False),
+    "scimath.arccos": Row(
+        lambda x: np.lib.scimath.arccos(x * 2.0) + np.lib.scimath.arcsin(x * 2.0), SIGNED, smooth=False
+    ),
     "scimath.arctanh": Row(lambda x: np.lib.scimath.arctanh(x * 2.0), SIGNED, smooth=False),
 }
 
