@@ -300,3 +300,67 @@ REFUSED = {
     "piecewise constants",
 }
 BY_NUMPY = {"nditer"}
+
+
+# --- traced numbers --------------------------------------------------------------------------------------------------
+
+NUMBERS = {
+    "angle": lambda x: np.angle(x + 1j * x**2) if isinstance(x, float) else x * 0.0 + np.arctan2(x**2, x),
+    "append": lambda x: np.append([1.0, 2.0], x) ** 2,
+    "average": lambda x: np.average([1.0, 2.0], weights=np.stack([x, x**2])),
+    "block": lambda x: np.block([x, x**2]),
+    "choose": lambda x: np.choose([0, 1], [x, x**2]),
+    "clip": lambda x: np.clip(x, 0.0, 1.0) * np.clip([0.1, 2.0], None, x),
+    "convolve": lambda x: np.convolve(np.stack([x, 1.0]), [2.0, 3.0]) * x,
+    "cross": lambda x: np.cross(np.stack([x, x**2, 1.0]), [1.0, 2.0, 3.0]) * x,
+    "diagflat": lambda x: np.diagflat(x) ** 2,
+    "ediff1d": lambda x: np.ediff1d(np.stack([x, x**2])),
+    "full": lambda x: np.full_like(x, x**2),
+    "geomspace": lambda x: np.geomspace(x, 5.0, 4),
+    "gradient": lambda x: np.gradient(np.array([1.0, 3.0, 4.0]) * x, x),
+    "heaviside": lambda x: np.heaviside(0.0, x) * x + np.heaviside(x, 0.5) * x,
+    "histogram": lambda x: np.histogram(np.stack([0.0, x, 2.0 * x]), 3, density=True)[0],
+    "i0": lambda x: np.i0(x),
+    "insert": lambda x: np.insert(np.stack([x, x**2]), 1, x**3),
+    "interp": lambda x: np.interp(x, [0.0, 0.5, 1.0], [1.0, 0.0, 3.0]) * x,
+    "kron": lambda x: np.kron(x, [x, 1.0]) if isinstance(x, float) else np.kron(x, np.stack([x, 1.0])),
+    "ldexp": lambda x: np.ldexp(x, 3) * x,
+    "linspace": lambda x: np.linspace(x, x**2, 4),
+    "logspace": lambda x: np.logspace(x, 1.0, 3, base=x),
+    "max": lambda x: np.max(np.stack([x, x**2]), initial=x * 0.1),
+    "median": lambda x: np.median(np.stack([x, x**2, x**3, 1.0])),
+    "meshgrid": lambda x: np.meshgrid(x, x**2)[1],
+    "modf": lambda x: np.modf(3.0 * x)[0] * x,
+    "nan_to_num": lambda x: np.nan_to_num(x) ** 2,
+    "nansum": lambda x: np.nansum(x) ** 2,
+    "nanmean": lambda x: np.nanmean(np.stack([x, np.nan, x**2])),
+    "pad": lambda x: np.pad(np.stack([x, x**2]), 1, "reflect"),
+    "piecewise": lambda x: np.piecewise(x, [x > 0.5], [lambda y: y**2, 1.0]),
+    "poly": lambda x: np.poly(np.stack([x, x**2])),
+    "polyval": lambda x: np.polyval([1.0, 2.0, 3.0], x) * np.polyval(np.stack([x, 1.0]), 2.0),
+    "quantile": lambda x: np.quantile(np.stack([x, x**2, x**3]), 0.3) * np.quantile(x, 0.4),
+    "roots": lambda x: np.sort(np.roots(np.stack([1.0, -3.0, x]))),
+    "select": lambda x: np.select([[True, False]], [x**2], x),
+    "sinc": lambda x: np.sinc(x),
+    "std": lambda x: np.std(np.stack([x, x**2, 2.0])),
+    "trapezoid": lambda x: np.trapezoid([1.0, 2.0, 5.0], dx=x) * x,
+    "unwrap": lambda x: np.unwrap(np.stack([x, x + 5.0])) * x,
+    "vander": lambda x: np.vander(np.stack([x, x**2]), 3),
+    "where": lambda x: np.where([True, False], x**2, x),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_traced_numbers(name):
+    f = NUMBERS[name]
+    total = lambda x: np.sum(weights(np.shape(f(x))) * f(x))
+    plain = lambda x: float(total(np.float64(x)) if name != "kron" and name != "angle" else total(float(x)))
+    slope = difference_gradient(lambda x: plain(x[0]), np.array([0.7]), 1e-3)[0]
+    curvature = difference_gradient(
+        lambda x: difference_gradient(lambda x: plain(x[0]), x, 1e-3)[0], np.array([0.7]), 1e-3
+    )[0]
+    for differentiate in (dt.derivative, dt.gradient):
+        close(differentiate(total, 0.7), slope, 1e-9)
+        for again in (dt.derivative, dt.gradient):
+            close(again(lambda x: differentiate(total, x), 0.7), curvature, 1e-6)
+    close(dt.derivative(lambda x: f(x) * 1.0, 0.7), (f(0.7001) - f(0.6999)) / 2e-4, 1e-5)
