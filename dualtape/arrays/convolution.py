@@ -79,9 +79,10 @@ def correlate(a, v, mode="valid"):
     if n == 0 or m == 0:
         raise ValueError("first array argument cannot be empty" if n == 0 else "second argument cannot be empty")
     short = min(n, m)
+    if n >= m:
+        return _part(_full(a, _conjugated(v)[::-1]), n, m, _mode(mode), short - 1 - short // 2)
     # NumPy puts the longer one first, and turns the result round.
-    start = short - 1 - short // 2 if n >= m else short // 2
-    return _part(_full(a, _conjugated(v)[::-1]), n, m, _mode(mode), start)
+    return _part(_full(_conjugated(v), a[::-1])[::-1], n, m, _mode(mode), short // 2)
 
 
 @register(np.kron)

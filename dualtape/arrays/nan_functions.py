@@ -6,7 +6,7 @@ import numpy as np
 
 from dualtape.arrays.moves import where
 from dualtape.arrays.protocol import register
-from dualtape.arrays.reductions import as_array, axes_of, cumprod, cumsum, extreme, over, prod, sum_, var
+from dualtape.arrays.reductions import as_array, axes_of, cumprod, cumsum, extreme, over, prod, sum_
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
 from dualtape.core.values import plain_of
@@ -88,16 +88,15 @@ def nanvar(a, axis=None, dtype=None, out=None, ddof=0, keepdims=_ABSENT, *, wher
     x, numbers = _without(a, 0.0)
     mask = _and(numbers, where)
     axes, keep = axes_of(x, axis), _kept(keepdims)
-    count = np.sum(mask, axis=axes, keepdims=keep)
-    ddof = ddof if correction is _ABSENT else correction
-    if np.all(count > ddof):
-        return var(x, axes, dtype, None, ddof, keep, where=mask, mean=mean)
-    whole = np.sum(mask, axis=axes, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        center = sum_(x, axes, dtype, None, True, 0, mask) / np.maximum(whole, 1) if mean is _ABSENT else mean
-        distance = _masked(mask, x - center)
-        squares = distance * distance if x.dtype.kind != "c" else (distance * np.conjugate(distance)).real
-        return _quotient(sum_(squares, axes, None, None, keep), count - ddof, "Degrees of freedom <= 0 for slice.")
+    real = x.real.dtype
+    if mean is _ABSENT:
+        whole = np.sum(mask, axis=axes, keepdims=True)
+        mean = sum_(x, axes, dtype, None, True, 0, where) / np.maximum(whole, 1).astype(real)
+    distance = _masked(numbers, x - mean)
+    squares = distance * distance if x.dtype.kind != "c" else (distance * np.conjugate(distance)).real
+    freedom = np.sum(mask, axis=axes, keepdims=keep) - (ddof if correction is _ABSENT else correction)
+    total = sum_(squares, axes, dtype, None, keep, 0, where)
+    return _quotient(total, freedom, "Degrees of freedom <= 0 for slice.")
 
 
 def _masked(mask, x):

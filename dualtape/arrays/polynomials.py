@@ -112,18 +112,15 @@ def polydiv(u, v):
         raise ValueError("setting an array element with a sequence.")
     dtype = np.result_type(u.dtype, v.dtype)
     m, n = u.shape[0] - 1, v.shape[0] - 1
-    scale = 1.0 / v[0]
-    rest = [u[k] for k in range(m + 1)]
-    quotient = []
+    scale = 1.0 / v[:1]
+    rest, quotient = array(u, dtype), []
     for k in range(m - n + 1):
-        d = scale * rest[k]
+        d = scale * rest[k : k + 1]
         quotient.append(d)
-        for j in range(n + 1):
-            rest[k + j] = rest[k + j] - d * v[j]
-    quotient = array(quotient or [0.0], dtype)
+        rest[k : k + n + 1] -= d * v
     while len(rest) > 1 and np.allclose(plain_of(rest[0]), 0, rtol=1e-14):
         rest = rest[1:]
-    return quotient, array(rest, dtype)
+    return np.concatenate(quotient) if quotient else np.zeros(1, dtype), rest
 
 
 @register(np.poly)

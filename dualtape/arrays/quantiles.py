@@ -85,7 +85,7 @@ def _mean(low, high):
 def _poisoned(out, x):
     """NaN for the rows that have one."""
     bad = np.isnan(plain_of(x)).any(axis=-1)
-    return where(bad, np.nan, out).astype(x.dtype)[()] if bad.any() else out
+    return where(bad, np.nan, out) if bad.any() else out
 
 
 @register(np.nanmedian)
@@ -128,11 +128,11 @@ def _between(low, high, weight):
     return low + step * weight if plain_of(weight) < 0.5 else high - step * (1 - weight)
 
 
-def _of_rows(x, q, method):
-    """A quantile along the last axis."""
+def _of_rows(x, q, method, weak):
+    """A quantile along the last axis. A weak one leaves the dtype of the array."""
     low, high, weight = _position(x.shape[-1], q, method)
     if not level_of(weight):
-        weight = np.asarray(weight, x.real.dtype)[()] if not isinstance(q, np.ndarray) else weight
+        weight = float(weight) if weak else np.float64(weight)
     if low == high or (not level_of(weight) and weight == 0):
         return rank(x, low)
     return _between(rank(x, low), rank(x, high), weight)
@@ -147,10 +147,7 @@ def _quantile(a, q, axis, method, keepdims, weights, ignore_nan):
     quantiles = as_array(q)
     if quantiles.ndim > 1:
         raise ValueError("q must be a scalar or 1d")
-    # A quantile of float64 in an array makes results of float64, a Python float does not.
-    wide = np.result_type(x.dtype, quantiles.dtype)
-    if not isinstance(q, (float, int)) and method not in CHOOSING and wide != x.dtype:
-        x = x.astype(wide)
+    weak = type(q) in (int, float)
     if weights is not None:
         return _weighted(x, quantiles, axis, method, keepdims, plainly(weights), ignore_nan)
     rows, shape = _rows(x, axis)
@@ -160,19 +157,21 @@ def _quantile(a, q, axis, method, keepdims, weights, ignore_nan):
         return np.quantile(plain_of(x), plain_of(quantiles), axis=axis, method=method, keepdims=keepdims)
     qs = [quantiles[k] for k in range(quantiles.shape[0])] if quantiles.ndim else [element(quantiles)]
     if ignore_nan:
-        outs = [_over_numbers(rows, one, method) for one in qs]
+        outs = [_over_numbers(rows, one, method, weak) for one in qs]
     else:
-        outs = [_poisoned(_of_rows(rows, one, method), rows) for one in qs]
+        outs = [_poisoned(_of_rows(rows, one, method, weak), rows) for one in qs]
     out = np.stack([as_array(o) for o in outs]) if quantiles.ndim else outs[0]
+    if not weak and method not in CHOOSING and x.dtype != np.float64:  # a quantile of float64 counts as an operand
+        out = as_array(out).astype(np.result_type(x.dtype, quantiles.dtype))
     return _shaped(out, quantiles.shape, shape, keepdims)
 
 
-def _over_numbers(rows, q, method):
+def _over_numbers(rows, q, method, weak):
     """A quantile along the last axis of the elements that are not NaN: rows of equal counts together."""
     count = np.sum(~np.isnan(plain_of(rows)), axis=-1)
     if rows.ndim == 1:
         n = int(count)
-        return _of_rows(rows[~np.isnan(plain_of(rows))], q, method) if n else rank(rows, 0)
+        return _of_rows(rows[~np.isnan(plain_of(rows))], q, method, weak) if n else rank(rows, 0)
     parts, places = [], []
     for n in np.unique(count):
         chosen = np.flatnonzero(count == n)
@@ -180,7 +179,7 @@ def _over_numbers(rows, q, method):
         if n:
             order = np.argsort(np.isnan(plain_of(some)), axis=-1, kind="stable")[:, :n]
             some = np.take_along_axis(some, order, -1)
-        parts.append(as_array(_of_rows(some, q, method) if n else rank(some, 0)))
+        parts.append(as_array(_of_rows(some, q, method, weak) if n else rank(some, 0)))
         places.append(chosen)
     out = np.concatenate(parts)[np.argsort(np.concatenate(places))] if parts else plain_of(rows)[..., 0]
     return np.reshape(out, count.shape)

@@ -43,33 +43,34 @@ def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=Tr
     """np.sum."""
     x = as_array(a)
     keepdims = keepdims is not _ABSENT and bool(keepdims)
-    if where is not True and where is not _ABSENT:
-        x = _masked(x, where, 0.0)
+    mask = True if where is _ABSENT else plain_of(where) if isinstance(where, Array) else where
     if dtype is not None:
         x = astype(x, dtype)
         if isinstance(x, np.ndarray):
-            return np.sum(x, axis=axis, keepdims=keepdims)
+            return np.sum(x, axis=axis, keepdims=keepdims, where=mask)
     axes = axes_of(x, axis)
     shape = x.shape
     if x.size == 0:
         options = {} if initial is _ABSENT else {"initial": plain_of(initial)}
         nothing = np.sum(plain_of(x), axis=axes, keepdims=keepdims, **options)
         return plain_array(nothing, True) if isinstance(nothing, np.ndarray) else nothing
-    if isinstance(x, VarArray):
+    if mask is True and isinstance(x, VarArray):
         out = linear.total(x, axes, keepdims)
         if out is not None:
             return out if initial is _ABSENT or _is_zero(initial) else out + initial
     total = apply_linear(
-        lambda x: _plain_sum(x, axes, keepdims), (x,), lambda bar, wanted: (spread(bar, shape, axes, keepdims),)
+        lambda x: _plain_sum(x, axes, keepdims, mask),
+        (x,),
+        lambda bar, wanted: (_masked(spread(bar, shape, axes, keepdims), mask, 0.0),),
     )
     return total if initial is _ABSENT or _is_zero(initial) else total + initial
 
 
-def _plain_sum(x, axes, keepdims):
+def _plain_sum(x, axes, keepdims, mask):
     if isinstance(x, Array):
-        return sum_(x, axes, keepdims=keepdims)
+        return sum_(x, axes, keepdims=keepdims, where=mask)
     # all axes as None: NumPy's own pairwise order
-    return np.sum(x, axis=None if len(axes) == x.ndim else axes, keepdims=keepdims)
+    return np.sum(x, axis=None if len(axes) == x.ndim else axes, keepdims=keepdims, where=mask)
 
 
 def _is_zero(x):
@@ -77,7 +78,7 @@ def _is_zero(x):
 
 
 def _masked(x, mask, neutral):
-    return where(mask, x, neutral)
+    return x if mask is True else where(mask, x, neutral)
 
 
 def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):

@@ -80,7 +80,8 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     weighted = x if w is None else x * w
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.true_divide(1, factor) if not level_of(factor) else 1.0 / factor
-        return element(np.squeeze(np.dot(x, np.conjugate(weighted.T)) * scale))
+        right = np.conjugate(weighted.T) if x.dtype.kind == "c" else weighted.T
+        return element(np.squeeze(np.dot(x, right) * scale))
 
 
 def _weights(fweights, aweights, n):
@@ -187,7 +188,10 @@ def _sums(sample, edges, weights):
     w = np.ravel(as_array(weights))
     if w.shape[0] != len(sample):
         raise ValueError("weights should have the same shape as a.")
-    return scatter(w[inside], key, shape)
+    # as NumPy, which sums in double precision
+    wide = np.result_type(w.dtype, np.float64)
+    out = scatter(w[inside].astype(wide), key, shape)
+    return out.astype(w.dtype) if w.dtype.kind in "fc" and w.dtype != wide else out
 
 
 @register(np.histogramdd)
