@@ -142,6 +142,12 @@ def test_complex128(name):
     close(dt.gradient(total, z), expected, 1e-9)
     dz = weights(z.shape, 3) + 1j * weights(z.shape, 4)
     close(dt.pushforward(total, z, dz)[1], np.sum((np.conj(expected) * dz).real), 1e-9)
+    h, terms = 1e-3, ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
+    slope = lambda z: difference_gradient(total, z, 1e-3)
+    expected = sum(c * (slope(z + k * h * dz) - slope(z - k * h * dz)) for k, c in terms) / h
+    close(dt.pushforward(lambda z: dt.gradient(total, z), z, dz)[1], expected, 1e-6)
+    along = lambda z: np.sum((np.conj(dt.gradient(total, z)) * dz).real)
+    close(dt.gradient(along, z), expected, 1e-6)
 
 
 # --- kinks, ties, NaN and infinities ---------------------------------------------------------------------------------
