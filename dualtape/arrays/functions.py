@@ -198,6 +198,8 @@ def copyto(dst, src, casting="same_kind", where=True):
         raise conversion(
             f"np.copyto into a plain array of {dst.dtype}", "Make the array with dt.zeros(n) or dt.array(...)."
         )
+    probe = np.zeros(dst.shape, dst.dtype)
+    np.copyto(probe, plain_of(src), casting=casting, where=plain_of(where))  # raises NumPy's errors
     if where is True:
         dst[...] = src
         return

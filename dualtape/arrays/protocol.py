@@ -12,7 +12,7 @@ from dualtape.arrays.products import matmul
 from dualtape.arrays.reductions import accumulate, as_array, axes_of, cumprod, cumsum, extreme, prod, reduce, sum_
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
-from dualtape.core.values import level_of, plain_of
+from dualtape.core.values import level_of, plain_array, plain_of
 from dualtape.errors import ConversionError, NoRuleError, user_line
 from dualtape.rules.table import RULES
 
@@ -354,7 +354,10 @@ def function(f, args, kwargs):
         args, kwargs, out = _without_out(f, args, kwargs)
         if out is not None:
             return store(out, implementation(*args, **kwargs), f"np.{f.__name__}")
-    return implementation(*args, **kwargs)
+    out = implementation(*args, **kwargs)
+    if type(out) is np.ndarray and out.dtype.kind in "fc" and type(implementation) is not functools.partial:
+        return plain_array(out)  # what comes from arrays that accept traced values accepts them too
+    return out
 
 
 @functools.cache
