@@ -145,7 +145,7 @@ def _quantile(a, q, axis, method, keepdims, weights, ignore_nan):
     probe = np.ones(3, dtype=x.dtype)
     np.quantile(probe, plain_of(as_array(q)), method=method, weights=None if weights is None else probe)  # raises
     quantiles = as_array(q)
-    if quantiles.ndim > 1:
+    if quantiles.ndim > 2:
         raise ValueError("q must be a scalar or 1d")
     weak = type(q) in (int, float)
     if weights is not None:
@@ -153,14 +153,15 @@ def _quantile(a, q, axis, method, keepdims, weights, ignore_nan):
     rows, shape = _rows(x, axis)
     if ignore_nan and x.size == 0:
         return np.nanmean(plain_of(x), axis=axis, keepdims=keepdims)
-    if rows.shape[-1] == 0:
+    if rows.shape[-1] == 0 or not quantiles.size:
         return np.quantile(plain_of(x), plain_of(quantiles), axis=axis, method=method, keepdims=keepdims)
-    qs = [quantiles[k] for k in range(quantiles.shape[0])] if quantiles.ndim else [element(quantiles)]
+    flat = np.reshape(quantiles, -1)
+    qs = [flat[k] for k in range(flat.shape[0])] if quantiles.ndim else [element(quantiles)]
     if ignore_nan:
         outs = [_over_numbers(rows, one, method, weak) for one in qs]
     else:
         outs = [_poisoned(_of_rows(rows, one, method, weak), rows) for one in qs]
-    out = np.stack([as_array(o) for o in outs]) if quantiles.ndim else outs[0]
+    out = _gathered(outs, quantiles)
     if not weak and method not in CHOOSING and x.dtype != np.float64:  # a quantile of float64 counts as an operand
         out = as_array(out).astype(np.result_type(x.dtype, quantiles.dtype))
     return _shaped(out, quantiles.shape, shape, keepdims)
@@ -206,8 +207,15 @@ def _weighted(x, quantiles, axis, method, keepdims, weights, ignore_nan):
         bad = np.isnan(k)
         out = rank(rows, np.where(bad, 0, k).astype(int))
         outs.append(as_array(where(bad, np.nan, out) if bad.any() else out))
-    out = np.stack(outs) if quantiles.ndim else outs[0]
-    return _shaped(out, quantiles.shape, shape, keepdims)
+    return _shaped(_gathered(outs, quantiles), quantiles.shape, shape, keepdims)
+
+
+def _gathered(outs, quantiles):
+    """One result for each quantile as one array."""
+    if not quantiles.ndim:
+        return outs[0]
+    out = np.stack([as_array(o) for o in outs])
+    return np.reshape(out, (*quantiles.shape, *out.shape[1:]))
 
 
 def _register_quantiles(f, ignore_nan, scale):

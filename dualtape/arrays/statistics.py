@@ -79,7 +79,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     x = x - np.expand_dims(center, 1)
     weighted = x if w is None else x * w
     with np.errstate(divide="ignore", invalid="ignore"):
-        scale = np.true_divide(1, factor) if not level_of(factor) else 1.0 / factor
+        scale = 1.0 / factor if level_of(factor) else float(np.true_divide(1, factor))
         right = np.conjugate(weighted.T) if x.dtype.kind == "c" else weighted.T
         return element(np.squeeze(np.dot(x, right) * scale))
 

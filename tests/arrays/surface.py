@@ -43,6 +43,12 @@ def _into(write):
     return f
 
 
+def _ends(vector, width, axis, kwargs):
+    """A mode of np.pad: sums before, and a number after."""
+    vector[: width[0]] = vector[width[0] : len(vector) - width[1]].sum() + axis
+    vector[len(vector) - width[1] :] = kwargs["end"]
+
+
 def _pads(mode, **kwargs):
     return lambda x: np.pad(x, ((2, 1), (0, 3)), mode, **kwargs)
 
@@ -76,6 +82,8 @@ JOINS = {
     "pad symmetric": Row(lambda x: np.pad(x, ((4, 3), (2, 7)), "symmetric")),
     "pad symmetric odd": Row(lambda x: np.pad(x, ((4, 3), (2, 7)), "symmetric", reflect_type="odd")),
     "pad wrap": Row(lambda x: np.pad(x, ((4, 3), (2, 7)), "wrap")),
+    "pad by a function": Row(lambda x: np.pad(x, ((1, 2), (0, 1)), _ends, end=x[0, 0] * x[0, 1])),
+    "pad a vector by a function": Row(lambda x: np.pad(x[0], (1, 2), _ends, end=2.0) ** 2),
     "pad by a dict": Row(lambda x: np.pad(x, {-1: (1, 2)}, "edge")),
 }
 
