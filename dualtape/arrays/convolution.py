@@ -17,20 +17,37 @@ __all__ = ["convolve", "cross", "kron"]
 def _full(a, v):
     """The full convolution of two vectors, which is bilinear."""
 
-    def function(a, v):
-        if isinstance(a, Array) or isinstance(v, Array):
-            return _full(a, v)
-        return np.convolve(a, v, "full")
-
-    def jvp(k, t, out, a, v):
-        return function(t, v) if k == 0 else function(a, t)
-
     def vjp(k, bar, out, a, v):
         own, other = (a, v) if k == 0 else (v, a)
-        n, m = own.shape[0], other.shape[0]
-        return _real_like(function(bar, _conjugated(other)[::-1])[m - 1 : m - 1 + n], own)
+        return _real_like(_valid(bar, _conjugated(other)[::-1]), own)
 
-    return apply(function, (a, v), jvp, vjp, reads=("args",))
+    return _bilinear(_full, "full", (a, v), vjp)
+
+
+def _valid(a, v):
+    """What of a convolution needs no numbers beyond the ends of `a`, which is no shorter than `v`."""
+
+    def vjp(k, bar, out, a, v):
+        if k == 0:
+            return _real_like(_full(bar, _conjugated(v)[::-1]), a)
+        # The longer one comes first.
+        x, y = _conjugated(a), bar[::-1]
+        return _real_like(_valid(x, y)[::-1], v)
+
+    return _bilinear(_valid, "valid", (a, v), vjp)
+
+
+def _bilinear(function, mode, operands, vjp):
+    def value(a, v):
+        return function(a, v) if isinstance(a, Array) or isinstance(v, Array) else np.convolve(a, v, mode)
+
+    return apply(
+        value,
+        operands,
+        lambda k, t, out, a, v: value(t, v) if k == 0 else value(a, t),
+        vjp,
+        reads=("args",),
+    )
 
 
 def _vectors(a, v):
@@ -51,13 +68,12 @@ def _mode(mode):
     return _MODES[key]
 
 
-def _part(full, n, m, mode, start):
-    """The part of a full convolution of n and m numbers that a mode asks for; "same" begins at `start`."""
-    if mode == "full":
-        return full
-    if mode == "same":
-        return full[start : start + max(n, m)]
-    return full[min(n, m) - 1 : max(n, m)]
+def _part(a, v, mode, start):
+    """The part of a convolution that a mode asks for; "same" begins at `start` of the full one."""
+    if mode == "valid":
+        return _valid(a, v) if a.shape[0] >= v.shape[0] else _valid(v, a)
+    full = _full(a, v)
+    return full if mode == "full" else full[start : start + max(a.shape[0], v.shape[0])]
 
 
 @register(np.convolve)
@@ -68,7 +84,7 @@ def convolve(a, v, mode="full"):
     if n == 0 or m == 0:
         raise ValueError(f"{'a' if n == 0 else 'v'} cannot be empty")
     short = min(n, m)
-    return _part(_full(a, v), n, m, _mode(mode), short - 1 - short // 2)
+    return _part(a, v, _mode(mode), short - 1 - short // 2)
 
 
 @register(np.correlate)
@@ -80,9 +96,9 @@ def correlate(a, v, mode="valid"):
         raise ValueError("first array argument cannot be empty" if n == 0 else "second argument cannot be empty")
     short = min(n, m)
     if n >= m:
-        return _part(_full(a, _conjugated(v)[::-1]), n, m, _mode(mode), short - 1 - short // 2)
+        return _part(a, _conjugated(v)[::-1], _mode(mode), short - 1 - short // 2)
     # NumPy puts the longer one first, and turns the result round.
-    return _part(_full(_conjugated(v), a[::-1])[::-1], n, m, _mode(mode), short // 2)
+    return _part(_conjugated(v), a[::-1], _mode(mode), short - 1 - short // 2)[::-1]
 
 
 @register(np.kron)

@@ -6,7 +6,7 @@ from dualtape.arrays import elementwise as rows
 from dualtape.arrays.apply import apply
 from dualtape.arrays.moves import setitem, where
 from dualtape.arrays.protocol import OTHER, register
-from dualtape.arrays.rearranging import element
+from dualtape.arrays.rearranging import element, plain_operand
 from dualtape.arrays.reductions import as_array
 from dualtape.core.array import Array
 from dualtape.core.traced import ROWS, Traced
@@ -104,8 +104,9 @@ def real_if_close(a, tol=100):
 
 def heaviside(x, y):
     """0, y or 1 for x below, at or above 0."""
-    plain = plain_of(as_array(x))
-    return element(where(plain == 0, y, np.heaviside(plain, 0.0)))
+    plain = np.heaviside(plain_operand(x), plain_operand(y))
+    out = where(plain_of(as_array(x)) == 0, y, plain)
+    return element(out if not isinstance(out, Array) or out.dtype == plain.dtype else out.astype(plain.dtype))
 
 
 def ldexp(x, n):
