@@ -28,7 +28,8 @@ def public(f):
 
 
 FUNCTIONS = {f"{f.__module__}.{f.__name__}": public(f) for f in overrides.get_overridable_numpy_array_functions()}
-UFUNCS = {f"{u.__name__}": u for u in overrides.get_overridable_numpy_ufuncs()}
+FUNCTIONS = dict(sorted(FUNCTIONS.items()))
+UFUNCS = {u.__name__: u for u in sorted(overrides.get_overridable_numpy_ufuncs(), key=lambda u: u.__name__)}
 
 
 def kind(f):
