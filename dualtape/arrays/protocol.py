@@ -206,6 +206,9 @@ def _operands(inputs, kwargs):
 def _call(function, label, inputs, kwargs, outs):
     inputs, kwargs = _operands(inputs, kwargs)
     mask = kwargs.pop("where", True)
+    if function.__name__ == "vecdot" and "axis" in kwargs:
+        axis = kwargs.pop("axis")
+        inputs = [np.moveaxis(as_array(x), axis, -1) for x in inputs]
     if kwargs:
         raise no_rule(f"{label} with {', '.join(kwargs)}=")
     result = of_ufunc(function)(*inputs)

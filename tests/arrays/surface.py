@@ -257,6 +257,7 @@ PRODUCTS = {
     "cross": Row(lambda x: np.cross(x, x[::-1] ** 2)),
     "cross axes": Row(lambda x: np.cross(x, C23.T[:, :1], axisa=1, axisb=0, axisc=0), (1, 3)),
     "vecdot": Row(lambda x: np.vecdot(x, x[0]), smooth=False, conjugates=True),
+    "vecdot axis": Row(lambda x: np.vecdot(x, C23 + 0.5, axis=0), smooth=False, conjugates=True),
     "einsum optimize": Row(lambda x: np.einsum("ij,kj,kl->il", x, C23, x, optimize="optimal")),
     "einsum path": Row(lambda x: np.einsum("ij,kj->ik", x, x, optimize=np.einsum_path("ij,kj->ik", x, x)[0])),
     "vander": Row(lambda x: np.vander(x[0], 4)),
