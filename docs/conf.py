@@ -5,11 +5,14 @@ import inspect
 from pathlib import Path
 
 import numpy as np
+import numpy.fft
+import numpy.lib.recfunctions
 from docutils import nodes
+from numpy.testing import overrides
 
 import dualtape
 from dualtape.arrays.methods import METHODS, PROPERTIES
-from dualtape.arrays.protocol import FUNCTIONS, PLAIN
+from dualtape.arrays.protocol import FUNCTIONS, OTHER, PLAIN, known
 from dualtape.rules.document import markdown_table
 from dualtape.rules.table import RULES
 
@@ -98,6 +101,8 @@ def array_functions():
             plain.append(f"`{spelling(f)}`")
         else:
             ruled.append(f"| `{spelling(f)}` | {summary(f)} |")
+    overridable = {spelling(f) for f in overrides.get_overridable_numpy_array_functions()}
+    missing = sorted(overridable - {spelling(f) for f in FUNCTIONS})
     refused = [name for name in METHODS if is_refused(name)]
     locally_constant = [name for name in METHODS if gives_plain(name)]
     methods = [name for name in METHODS if name not in refused and name not in locally_constant]
@@ -109,6 +114,13 @@ def array_functions():
     return ARRAY_FUNCTIONS.format(
         ruled="\n".join(ruled),
         plain=", ".join(plain),
+        missing=", ".join(f"`{name}`" for name in missing),
+        others=", ".join(f"`np.{name}`" for name in sorted(OTHER) if name != "conj"),
+        without=", ".join(
+            f"`np.{u.__name__}`"
+            for u in sorted(overrides.get_overridable_numpy_ufuncs(), key=lambda u: u.__name__)
+            if not known(u) and hasattr(np, u.__name__)
+        ),
         ufuncs=", ".join(f"`np.{name}`" for name in sorted(PLAIN)),
         methods=listed({*methods, "copy"}),
         locally_constant=listed(locally_constant),
@@ -135,15 +147,24 @@ They are locally constant, or give no numbers: indices, booleans, shapes, text. 
 
 {plain}
 
+## Functions without a rule
+
+They raise `NoRuleError`.
+
+{missing}
+
 ## Ufuncs
 
 The rows of the [table of rules](../rules.md) name the ufuncs of NumPy and SciPy that work, with broadcasting, `out=`,
-`where=` and `dtype=`. Of binary ones the methods `reduce`, `accumulate`, `outer` and `at` work as well. Further
-ones are `np.conjugate`, `np.matmul`, `np.vecdot`, `np.matvec`, `np.vecmat` and `np.divmod`.
+`where=` and `dtype=`. Of binary ones the methods `reduce`, `reduceat`, `accumulate`,
+`outer` and `at` work as well. Further
+ones are {others}.
 
 These give plain results:
 
 {ufuncs}
+
+These raise `NoRuleError`: {without}, and those on text.
 
 ## Methods and attributes
 

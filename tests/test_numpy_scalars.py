@@ -245,8 +245,8 @@ def test_ufuncs_outside_the_table_raise_and_name_the_function():
         with pytest.raises(TypeError, match="spence") as info:
             differentiate(lambda x: scipy.special.spence(x), 1.5)
         assert isinstance(info.value, dt.DualtapeError)
-        with pytest.raises(TypeError, match="heaviside"):
-            differentiate(lambda x: np.heaviside(x, 0.5), 1.5)
+        with pytest.raises(TypeError, match="nextafter"):
+            differentiate(lambda x: np.nextafter(x, 0.5), 1.5)
 
 
 def test_ufunc_at_changes_the_array_it_is_given():

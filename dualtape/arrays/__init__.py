@@ -1,5 +1,22 @@
 """What NumPy's protocols add: arrays with derivatives, and NumPy's functions on traced values."""
 
-from dualtape.arrays import functions, methods, ufunc
+from dualtape.arrays import (
+    convolution,
+    functions,
+    grids,
+    mapping,
+    methods,
+    nan_functions,
+    padding,
+    pointwise,
+    polynomials,
+    quantiles,
+    rearranging,
+    statistics,
+    ufunc,
+)
 
-__all__ = ["functions", "methods", "ufunc"]
+__all__ = [
+    "convolution", "functions", "grids", "mapping", "methods", "nan_functions", "padding", "pointwise", "polynomials",
+    "quantiles", "rearranging", "statistics", "ufunc",
+]  # fmt: skip

@@ -74,13 +74,13 @@ class _View:
             raise conversion(f"np.{self.f.__name__} of a plain array", "Its other arguments must be plain integers.")
         rest = [plain_of(r) if isinstance(r, Array) else r for r in rest]
         out = looked_at(a, lambda p: self.f(p, *rest, **kwargs))
-        return out[()] if scalar and out.ndim == 0 else out
+        return out[()] if scalar and isinstance(out, Array) and out.ndim == 0 else out
 
 
 _views(
     np.reshape, np.ravel, np.transpose, np.squeeze, np.expand_dims, np.moveaxis, np.swapaxes, np.rollaxis, np.flip,
     np.fliplr, np.flipud, np.rot90, np.diagonal, np.roll, np.repeat, np.tile, np.take, np.delete,
-    np.resize, np.take_along_axis, np.trim_zeros,
+    np.take_along_axis, np.trim_zeros,
 )  # fmt: skip
 for _name in ("matrix_transpose", "permute_dims"):
     if hasattr(np, _name):
@@ -89,16 +89,27 @@ if hasattr(np.linalg, "diagonal"):
     _views(np.linalg.diagonal, np.linalg.matrix_transpose)
 
 
+@register(np.resize)
+def resize(a, new_shape):
+    """The elements again and again, in another shape."""
+    x = as_array(a)
+    plain = np.resize(plain_of(x), new_shape)
+    if x.size == 0 or plain.size == 0:
+        return plain
+    return moves.gather(np.reshape(x, -1), (np.resize(moves.positions(x.shape), new_shape),))
+
+
 @register(np.compress)
 def compress(condition, a, axis=None, out=None):
-    """The slices along an axis where a condition holds."""
-    return moves.looked_at(as_array(a), lambda p: np.compress(plain_of(condition), p, axis))
+    """The slices along an axis for which a condition holds."""
+    chosen = plain_of(condition) if isinstance(condition, Array) else condition
+    return looked_at(as_array(a), lambda p: np.compress(chosen, p, axis))
 
 
 @register(np.broadcast_to)
-def broadcast_to(a, shape, subok=False):
+def broadcast_to(array, shape, subok=False):
     """A read-only view, repeated to a shape."""
-    x = as_array(a)
+    x = as_array(array)
     return view_by(x, lambda p: np.broadcast_to(p, shape))
 
 
@@ -112,7 +123,7 @@ def broadcast_arrays(*args, subok=False):
 
 def _splits(*functions):
     for f in functions:
-        FUNCTIONS[f] = lambda a, *rest, f=f, **kwargs: views_by(as_array(a), lambda p: f(p, *rest, **kwargs))
+        FUNCTIONS[f] = lambda ary, *rest, f=f, **kwargs: views_by(as_array(ary), lambda p: f(p, *rest, **kwargs))
 
 
 _splits(np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit)
@@ -187,6 +198,8 @@ def copyto(dst, src, casting="same_kind", where=True):
         raise conversion(
             f"np.copyto into a plain array of {dst.dtype}", "Make the array with dt.zeros(n) or dt.array(...)."
         )
+    probe = np.zeros(dst.shape, dst.dtype)
+    np.copyto(probe, plain_of(src), casting=casting, where=plain_of(where))  # raises NumPy's errors
     if where is True:
         dst[...] = src
         return
@@ -213,28 +226,36 @@ def fill_diagonal(a, val, wrap=False):
 @register(np.concatenate)
 def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind"):
     """Arrays joined along an axis."""
-    joined = moves.concatenate([as_array(a) for a in arrays], axis)
-    return joined if dtype is None else joined.astype(dtype)
+    parts = [as_array(a) for a in arrays]
+    return _cast(moves.concatenate(parts, axis), parts, dtype, casting)
+
+
+def _cast(joined, parts, dtype, casting):
+    """What was joined in the dtype that was asked for, if NumPy casts to it."""
+    if dtype is None:
+        return joined
+    np.concatenate([np.empty(0, x.dtype) for x in parts], dtype=dtype, casting=casting)  # raises NumPy's errors
+    return joined.astype(dtype)
 
 
 @register(np.stack)
 def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     """Arrays joined along a new axis."""
-    joined = moves.stack([as_array(a) for a in arrays], axis)
-    return joined if dtype is None else joined.astype(dtype)
+    parts = [as_array(a) for a in arrays]
+    return _cast(moves.stack(parts, axis), parts, dtype, casting)
 
 
 @register(np.vstack)
 def vstack(tup, *, dtype=None, casting="same_kind"):
     """Arrays joined as rows."""
-    return concatenate([np.atleast_2d(as_array(a)) for a in tup], 0, dtype=dtype)
+    return concatenate([np.atleast_2d(as_array(a)) for a in tup], 0, dtype=dtype, casting=casting)
 
 
 @register(np.hstack)
 def hstack(tup, *, dtype=None, casting="same_kind"):
     """Arrays joined as columns."""
     parts = [np.atleast_1d(as_array(a)) for a in tup]
-    return concatenate(parts, 0 if parts and parts[0].ndim == 1 else 1, dtype=dtype)
+    return concatenate(parts, 0 if parts and parts[0].ndim == 1 else 1, dtype=dtype, casting=casting)
 
 
 @register(np.column_stack)
@@ -306,16 +327,3 @@ for _name, _function in {"matmul": products.matmul, "tensordot": products.tensor
 def ptp(a, axis=None, out=None, keepdims=False):
     """The largest element less the smallest."""
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
-
-
-@register(np.diff)
-def diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
-    """Differences of neighbours."""
-    x = as_array(a)
-    if prepend is not np._NoValue or append is not np._NoValue:
-        parts = [p for p in (prepend, x, append) if p is not np._NoValue]
-        x = concatenate([np.expand_dims(as_array(p), axis) if np.ndim(plain_of(p)) == 0 else p for p in parts], axis)
-    for _ in range(n):
-        x = np.swapaxes(x, axis, -1)
-        x = np.swapaxes(x[..., 1:] - x[..., :-1], axis, -1)
-    return x

@@ -91,6 +91,14 @@ def _sort(x, axis=-1, kind=None, order=None, *, stable=None):
     x[...] = moves.sort(x, axis, kind)
 
 
+def _partition(x, kth, axis=-1, kind="introselect", order=None):
+    x[...] = np.partition(x, kth, axis, kind)
+
+
+def _put(x, indices, values, mode="raise"):
+    np.put(x, indices, values, mode)
+
+
 def _plain_method(name):
     def method(x, *args, **kwargs):
         return getattr(plain_of(x), name)(*[plain_of(a) if isinstance(a, Array) else a for a in args], **kwargs)
@@ -136,6 +144,8 @@ METHODS = (
         "tolist": _tolist,
         "fill": _fill,
         "sort": _sort,
+        "partition": _partition,
+        "put": _put,
         "flatten": _flatten,
         "astype": _astype,
         "conj": protocol.conjugate,

@@ -1,6 +1,7 @@
 """What moves elements: reading and writing by index, copies, joins, sorts, casts."""
 
 import functools
+import math
 import warnings
 
 import numpy as np
@@ -9,7 +10,7 @@ from dualtape.arrays.apply import apply_linear, is_array, unbroadcast
 from dualtape.arrays.elementwise import _any_traced
 from dualtape.core import traced
 from dualtape.core.array import Array
-from dualtape.core.assign import assign, last_writes
+from dualtape.core.assign import assign
 from dualtape.core.traced import Traced
 from dualtape.core.values import level_of, plain_array, plain_of
 from dualtape.core.view import view_by
@@ -60,12 +61,20 @@ def _plain_scatter(x, key, shape):
     if isinstance(x, (Array, Traced)):
         return scatter(x, key, shape)
     x = np.asarray(x)
-    out = np.zeros(shape, dtype=x.dtype if x.dtype.kind in "fc" else np.float64)
-    if last_writes(key, shape) is None:
-        out[key] = x
-    else:
+    dtype = x.dtype if x.dtype.kind in "fc" else np.dtype(np.float64)
+    size = math.prod(shape)
+    if dtype.itemsize > (8 if dtype.kind == "f" else 16) or x.size * 8 < size:
+        out = np.zeros(shape, dtype=dtype)
         np.add.at(out, key, x)
-    return out
+        return out
+    # Sums by place, in double precision: quicker than to find out whether an element is named twice.
+    places = positions(shape)[key]
+    x = np.broadcast_to(x, places.shape).ravel()
+    out = np.empty(size, dtype=dtype)
+    out.real = np.bincount(places.ravel(), x.real, size)
+    if dtype.kind == "c":
+        out.imag = np.bincount(places.ravel(), x.imag, size)
+    return out.reshape(shape)
 
 
 def copy(x, order="C"):

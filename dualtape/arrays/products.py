@@ -140,7 +140,7 @@ def tensordot(a, b, axes=2):
 # --- einsum ------------------------------------------------------------------------------------------------------
 
 
-def einsum(*operands, out=None, optimize=False, **kwargs):
+def einsum(*operands, out=None, optimize=False, dtype=None, order="K", casting="safe"):
     """np.einsum in all its forms."""
     if isinstance(operands[0], str):
         parsed = [operands[0], *[as_array(x) for x in operands[1:]]]
@@ -155,6 +155,11 @@ def einsum(*operands, out=None, optimize=False, **kwargs):
     arrays = [x for x in parsed if is_array(x)]
     subscripts = sources.split(",")
     np.einsum_path(f"{sources}->{target}", *[x for x in outlines if is_array(x)])  # raises NumPy's errors
+    if dtype is not None:
+        for x in arrays:
+            if not np.can_cast(x.dtype, dtype, casting):
+                raise TypeError(f"Cannot cast array data from {x.dtype!r} to {np.dtype(dtype)!r} by {casting!r}")
+        arrays = [x.astype(dtype) for x in arrays]
     return _einsum(subscripts, target, arrays, optimize)
 
 

@@ -9,11 +9,11 @@ from dualtape.arrays import elementwise as rows
 from dualtape.arrays.apply import apply_linear, is_array
 from dualtape.arrays.moves import array, copy, positions, scatter, setitem, where
 from dualtape.arrays.products import matmul
-from dualtape.arrays.reductions import accumulate, as_array, cumprod, cumsum, extreme, prod, reduce, sum_
+from dualtape.arrays.reductions import accumulate, as_array, axes_of, cumprod, cumsum, extreme, prod, reduce, sum_
 from dualtape.core import floating, linear
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
-from dualtape.core.values import level_of, plain_of
+from dualtape.core.values import level_of, plain_array, plain_of
 from dualtape.errors import ConversionError, NoRuleError, user_line
 from dualtape.rules.table import RULES
 
@@ -73,6 +73,15 @@ def vecdot(x, y):
     return sum_(conjugate(x) * y if rows._is_complex(x) else x * y, axis=-1)
 
 
+def sign(x):
+    """np.sign: constant for real numbers, x / |x| for complex ones."""
+    if not rows._is_complex(x):
+        return np.sign(plain_of(x))
+    size = abs(x)
+    zero = np.equal(plain_of(size), 0)
+    return where(zero, 0.0, x / where(zero, 1.0, size))
+
+
 OTHER = {
     "conjugate": conjugate,
     "conj": conjugate,
@@ -91,7 +100,7 @@ def ufunc(function, method, inputs, kwargs):
     ----------
     function : numpy.ufunc
     method : str
-        ``"__call__"``, ``"reduce"``, ``"accumulate"``, ``"outer"`` or ``"at"``.
+        ``"__call__"``, ``"reduce"``, ``"reduceat"``, ``"accumulate"``, ``"outer"`` or ``"at"``.
     inputs : tuple
     kwargs : dict
 
@@ -122,8 +131,8 @@ def ufunc(function, method, inputs, kwargs):
         result = _call(function, label, inputs, kwargs, outs)
     elif method == "outer":
         result = _outer(function, label, outs, *inputs, **kwargs)
-    elif method in ("reduce", "accumulate"):
-        result = (_reduce if method == "reduce" else _accumulate)(function, label, *inputs, **kwargs)
+    elif method in METHODS:
+        result = METHODS[method](function, label, *inputs, **kwargs)
     else:
         raise no_rule(label)
     if result is None:
@@ -161,6 +170,8 @@ def rows_of_ufuncs():
 def of_ufunc(function):
     """A ufunc as a function of arrays of any kind."""
     name = function.__name__
+    if name == "sign":
+        return sign
     if name in PLAIN:
         return lambda *xs: function(*[plain_of(x) for x in xs])
     if name in OTHER:
@@ -211,6 +222,9 @@ def _call(function, label, inputs, kwargs, outs):
     mask = kwargs.pop("where", True)
     order = kwargs.pop("order", None)
     kwargs.pop("subok", None)
+    if function.__name__ == "vecdot" and "axis" in kwargs:
+        axis = kwargs.pop("axis")
+        inputs = [np.moveaxis(as_array(x), axis, -1) for x in inputs]
     if kwargs:
         result = _in_dtypes(function, inputs, outs, **kwargs)
     else:
@@ -274,9 +288,28 @@ def _reduce(function, label, a, axis=0, dtype=None, keepdims=False, initial=np._
     named = {"add": sum_, "multiply": prod, "maximum": extreme("max"), "minimum": extreme("min")}
     if name in named:
         return named[name](x, **options)
-    if initial is not np._NoValue or where is not True or isinstance(axis, tuple):
-        raise no_rule(f"{label} with initial=, where= or several axes")
-    return reduce(of_ufunc(function), x, 0 if axis is None and x.ndim == 1 else axis, keepdims)
+    options["initial"] = plain_of(initial)
+    mask = options["where"] = plain_of(where)
+    plain = function.reduce(plain_of(x), **options)  # raises NumPy's errors
+    if initial is np._NoValue or initial is None:
+        initial = None if mask is True else function.identity
+    if x.size == 0 and not level_of(initial):
+        return plain
+    return reduce(of_ufunc(function), x, axes_of(x, axis), keepdims, initial, mask)
+
+
+def _reduceat(function, label, a, indices, axis=0, dtype=None):
+    """Each piece of an axis from one index to the next; an index that is not below the next one names one element."""
+    x = as_array(a)
+    indices = np.asarray(plain_of(indices))
+    if function.__name__ in PLAIN:
+        return function.reduceat(plain_of(x), indices, axis)
+    function.reduceat(plain_of(x), indices, axis)  # raises NumPy's errors
+    lines = np.moveaxis(x if dtype is None else x.astype(dtype), axis, 0)
+    ends = [*indices[1:], len(lines)]
+    pieces = [lines[i : max(i + 1, j)] for i, j in zip(indices, ends, strict=True)]
+    parts = [as_array(_reduce(function, label, piece)) for piece in pieces]
+    return np.moveaxis(np.stack(parts), 0, axis)
 
 
 def _accumulate(function, label, a, axis=0, dtype=None):
@@ -295,6 +328,9 @@ def _outer(function, label, outs, a, b, **kwargs):
     x, y = as_array(a), as_array(b)
     left = np.reshape(x, x.shape + (1,) * y.ndim)
     return _call(function, label, (left, y), kwargs, outs)
+
+
+METHODS = {"reduce": _reduce, "accumulate": _accumulate, "reduceat": _reduceat}
 
 
 def _at(function, label, a, indices, *rest):
@@ -373,7 +409,10 @@ def function(f, args, kwargs):
         args, kwargs, out = _without_out(f, args, kwargs)
         if out is not None:
             return store(out, implementation(*args, **kwargs), f"np.{f.__name__}")
-    return implementation(*args, **kwargs)
+    out = implementation(*args, **kwargs)
+    if type(out) is np.ndarray and out.dtype.kind in "fc" and type(implementation) is not functools.partial:
+        return plain_array(out)  # what comes from arrays that accept traced values accepts them too
+    return out
 
 
 @functools.cache

@@ -18,7 +18,9 @@ _ABSENT = np._NoValue
 
 
 def axes_of(x, axis):
-    """The axes of a reduction, as a tuple of places from 0 on."""
+    """The axes of a reduction, as a tuple of places from 0 on. As in NumPy, 0 and -1 count for arrays without axes."""
+    if x.ndim == 0 and axis in (0, -1, (0,), (-1,)):
+        return ()
     return tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
 
 
@@ -60,27 +62,36 @@ def along_one(a, axis, dtype):
 
 def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=True):
     """np.sum."""
-    x, axes, keepdims = operand_of(a, axis, dtype, keepdims, where)
+    x, axes, keepdims = operand_of(a, axis, dtype, keepdims)
+    mask = True if where is _ABSENT else plain_of(where) if isinstance(where, Array) else where
+    if dtype is not None and isinstance(x, np.ndarray):
+        return np.sum(x, axis=axis, keepdims=keepdims, where=mask)
     shape = x.shape
     if x.size == 0:
         options = {} if initial is _ABSENT else {"initial": plain_of(initial)}
         nothing = np.sum(plain_of(x), axis=axes, keepdims=keepdims, **options)
         return plain_array(nothing, True) if isinstance(nothing, np.ndarray) else nothing
-    if isinstance(x, VarArray):
+    if mask is True and isinstance(x, VarArray):
         out = linear.total(x, axes, keepdims)
         if out is not None:
             return out if initial is _ABSENT or _is_zero(initial) else out + initial
     total = apply_linear(
-        lambda x: _plain_sum(x, axes, keepdims), (x,), lambda bar, wanted: (spread(bar, shape, axes, keepdims),)
+        lambda x: _plain_sum(x, axes, keepdims, mask),
+        (x,),
+        lambda bar, wanted: (_masked(spread(bar, shape, axes, keepdims), mask),),
     )
     return total if initial is _ABSENT or _is_zero(initial) else total + initial
 
 
-def _plain_sum(x, axes, keepdims):
+def _plain_sum(x, axes, keepdims, mask):
     if isinstance(x, Array):
-        return sum_(x, axes, keepdims=keepdims)
+        return sum_(x, axes, keepdims=keepdims, where=mask)
     # all axes as None: NumPy's own pairwise order
-    return np.sum(x, axis=None if len(axes) == x.ndim else axes, keepdims=keepdims)
+    return np.sum(x, axis=None if len(axes) == x.ndim else axes, keepdims=keepdims, where=mask)
+
+
+def _masked(x, mask):
+    return x if mask is True else _where(mask, x, 0.0)
 
 
 def _is_zero(x):
@@ -91,14 +102,24 @@ def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
     """np.mean."""
     x = as_array(a)
     keepdims = keepdims is not _ABSENT and bool(keepdims)
-    axes = axes_of(x, axis)
+    axes = _counted_axes(x, axis)
     if where is True or where is _ABSENT:
         count = int(np.prod([x.shape[k] for k in axes], dtype=np.intp))
         where = True
     else:
         count = np.sum(np.broadcast_to(plain_of(where), x.shape), axis=axes, keepdims=keepdims).astype(x.real.dtype)
     total = sum_(x, axis, dtype, None, keepdims, 0, where)
-    return total / count
+    return over(total, count)
+
+
+def over(total, count):
+    """A sum over a count, as NumPy divides by zero."""
+    return total / count if type(count) is int and count else np.divide(total, count)
+
+
+def _counted_axes(x, axis):
+    """The axes of a mean; other than sums, those of arrays without axes have no axis 0."""
+    return axes_of(x, axis) if x.ndim or axis is None else normalize_axis_tuple(axis, 0)
 
 
 def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, mean=_ABSENT, correction=_ABSENT):
@@ -106,7 +127,7 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
     x = as_array(a)
     keepdims = keepdims is not _ABSENT and bool(keepdims)
     ddof = ddof if correction is _ABSENT else correction
-    axes = axes_of(x, axis)
+    axes = _counted_axes(x, axis)
     masked = where is not True and where is not _ABSENT
     if masked:
         mask = np.broadcast_to(plain_of(where), x.shape)
@@ -119,7 +140,7 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
     squares = distance * distance if x.dtype.kind != "c" else (distance * np.conjugate(distance)).real
     total = sum_(squares, axis, dtype, None, keepdims, 0, mask)
     count = np.sum(mask, axis=axes, keepdims=keepdims).astype(x.real.dtype) if masked else count
-    return total / np.maximum(count - ddof, 0)
+    return over(total, np.maximum(count - ddof, 0) if masked else max(count - ddof, 0))
 
 
 def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **options):
@@ -133,7 +154,7 @@ def extreme(name):
     function = getattr(np, name)
     binary = ROWS["maximum" if name == "max" else "minimum"]
 
-    def reduction(a, axis=None, out=None, keepdims=False, initial=_ABSENT, where=True):
+    def reduction(a, axis=None, out=None, keepdims=False, initial=_ABSENT, where=True, eligible=None):
         if where is not True and where is not _ABSENT and initial is _ABSENT:
             raise ValueError(f"reduction operation {name}imum which has no identity needs initial= with where=")
         x, axes, keepdims = operand_of(a, axis, None, keepdims, where, initial)
@@ -143,10 +164,12 @@ def extreme(name):
         best = function(plain, axis=axes, keepdims=True)
         with np.errstate(invalid="ignore"):
             chosen = (plain == best) | (np.isnan(plain) & np.isnan(best))
-            weights = chosen / chosen.sum(axis=axes, keepdims=True)
+            if eligible is not None:  # the elements that are not there to stand for NaN
+                chosen &= eligible
+            weights = chosen / np.maximum(chosen.sum(axis=axes, keepdims=True), 1)
         weights = weights.astype(x.dtype)
         result = apply_linear_around(
-            lambda x: _plain_extreme(function, x, axes, keepdims),
+            lambda x: _plain_extreme(x, axes, keepdims, eligible),
             x,
             lambda t: sum_(t * weights, axes, keepdims=keepdims),
             lambda bar: spread(bar, weights.shape, axes, keepdims) * weights,
@@ -155,9 +178,9 @@ def extreme(name):
             return elementwise(binary, (result, initial))
         return result
 
-    def _plain_extreme(function, x, axes, keepdims):
+    def _plain_extreme(x, axes, keepdims, eligible):
         if isinstance(x, Array):
-            return reduction(x, axes, keepdims=keepdims)
+            return reduction(x, axes, keepdims=keepdims, eligible=eligible)
         return function(x, axis=axes, keepdims=keepdims)
 
     reduction.__name__ = name
@@ -289,12 +312,29 @@ def accumulate(function, x, axis):
     return np.stack([as_array(p) for p in parts], axis=axis)
 
 
-def reduce(function, x, axis, keepdims):
-    """A binary function along an axis, its last result."""
-    rows = np.moveaxis(x, axis, 0)
-    if len(rows) == 0:
-        raise ValueError("zero-size array to a reduction operation which has no identity")
-    result = rows[0]
-    for k in range(1, len(rows)):
-        result = function(result, rows[k])
-    return np.expand_dims(result, axis) if keepdims else result
+def reduce(function, x, axes, keepdims, start=None, mask=True):
+    """A binary function along axes, one element after the other: its last result.
+
+    Parameters
+    ----------
+    function : callable
+    x : Array
+    axes : tuple of int
+    keepdims : bool
+    start : number, optional
+        What to begin with; the first element by default.
+    mask : array_like of bool
+        Which elements to take.
+    """
+    rest = [k for k in range(x.ndim) if k not in axes]
+    shape = tuple(x.shape[k] for k in rest)
+    rows = np.reshape(np.transpose(x, (*axes, *rest)), (-1, *shape))
+    chosen = None if mask is True else np.transpose(np.broadcast_to(mask, x.shape), (*axes, *rest)).reshape(-1, *shape)
+    first = 0 if start is not None or not len(rows) else 1
+    if start is not None and not isinstance(start, (Array, Traced)):
+        start = x.dtype.type(start)  # a number weighs no more than the array
+    result = rows[0] if first else start if not shape else np.broadcast_to(as_array(start), shape)
+    for k in range(first, len(rows)):
+        step = function(result, rows[k])
+        result = step if chosen is None else _where(chosen[k], step, result)
+    return np.reshape(result, [1 if k in axes else n for k, n in enumerate(x.shape)]) if keepdims else result

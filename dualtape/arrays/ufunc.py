@@ -115,6 +115,8 @@ def on_scalars(name, label, numbers):
     if function is not None:
         return function(*numbers)
     row = ROW_OF_UFUNC.get(name)
+    if row is None and name in protocol.OTHER:
+        return protocol.OTHER[name](*numbers)
     if row is None:
         raise no_rule(label)
     return traced.apply_row(row, numbers)

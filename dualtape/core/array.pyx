@@ -194,7 +194,10 @@ cdef class Array(View):
                 return empty_view(self, part)
             out = subview(self, part) if part.base is not None else None
             return HOOKS["gather"](self, key) if out is None else out
-        return element(subview(self, probe[(*key, ...) if type(key) is tuple else (key, ...)]))
+        # An array without axes counts as an integer, but makes NumPy copy where a view is looked for.
+        keys = key if type(key) is tuple else (key,)
+        keys = [int(k) if isinstance(k, np.ndarray) else k for k in keys]
+        return element(subview(self, probe[(*keys, ...)]))
 
     def __setitem__(self, key, value):
         cdef View view

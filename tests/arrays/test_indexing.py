@@ -267,3 +267,20 @@ def test_an_error_of_an_index_leaves_the_array_as_it_was():
 
     close(dt.gradient(f, np.arange(3.0)), 2 * np.arange(3.0), 1e-15)
     close(dt.pushforward(f, np.arange(3.0), np.ones(3))[1], 6.0, 1e-15)
+
+
+def test_integer_arrays_without_axes_are_integers():
+    one = np.array(1)
+
+    def f(x):
+        return x[one, 2] * x[np.array(0)].sum() + x[one][one] * x[:, one][0] + x.ravel()[np.array(-1)] ** 2
+
+    check(f, np.array([[0.3, 0.7, -0.2], [0.9, 0.4, 0.6]]))
+
+
+def test_compress_by_place():
+    check(lambda x: np.compress([True, False, True], x, 1) ** 2, np.array([[0.3, 0.7, -0.2], [0.9, 0.4, 0.6]]))
+
+
+def test_real_parts_of_empty_complex_arrays():
+    assert dt.pullback(lambda x: (x * 1j).real, np.zeros((0, 2)))[0].dtype == np.float64

@@ -1,289 +1,218 @@
-"""Every attribute of ndarray: on a traced array it is what NumPy makes it, or an error that says what to do."""
-
-import copy
-import io
-import operator
-from operator import lshift, rshift
+"""NumPy's functions beyond the first set: every mode, layout and dtype, 0-d and empty arrays, kinks and NaN."""
 
 import numpy as np
 import pytest
 
 import dualtape as dt
-from arrays.random_programs import check_case, primal, weights
-from arrays.test_attributes import inside
+from arrays.random_programs import (
+    GRADIENTS,
+    PRODUCTS,
+    SLOPES,
+    check,
+    close,
+    contract,
+    difference_gradient,
+    primal,
+    weights,
+)
+from arrays.surface import ROWS
 
-X = weights((2, 3), 1)
+pytestmark = pytest.mark.filterwarnings("ignore")
 
-# What each attribute gives on a traced array as on a plain one.
-SAME = {
-    "T": lambda x: x.T,
-    "mT": lambda x: x.mT,
-    "all": lambda x: x.all(axis=0),
-    "any": lambda x: x.any(),
-    "argmax": lambda x: x.argmax(axis=1),
-    "argmin": lambda x: x.argmin(),
-    "argpartition": lambda x: x.argpartition(1, axis=1),
-    "argsort": lambda x: x.argsort(axis=0),
-    "astype": lambda x: (x.astype(np.float32), x.astype(int), x.astype(float, order="F"), x.astype(float, copy=False)),
-    "base": lambda x: ((x * 1.0).base is None, x[0].base is None, x[0].base.base is None),
-    "clip": lambda x: x.clip(-0.5, 0.5),
-    "compress": lambda x: (x.compress([True, False, True], axis=1), x.compress([False, True])),
-    "conj": lambda x: x.conj(),
-    "conjugate": lambda x: x.conjugate(),
-    "copy": lambda x: x.copy("F"),
-    "cumprod": lambda x: (x.cumprod(), x.cumprod(axis=1)),
-    "cumsum": lambda x: (x.cumsum(), x.cumsum(axis=0)),
-    "device": lambda x: x.device,
-    "diagonal": lambda x: x.diagonal(1),
-    "dot": lambda x: x.dot(X[0]),
-    "dtype": lambda x: x.dtype,
-    "fill": lambda x: changed(x, lambda y: y.fill(2.0)),
-    "flags": lambda x: (x.flags.f_contiguous, x.T.flags["F_CONTIGUOUS"], x.flags.writeable, x.flags.aligned),
-    "flat": lambda x: (x.flat[3], x.flat[1:3], len(x.flat)),
-    "flatten": lambda x: x.flatten("F"),
-    "imag": lambda x: x.imag,
-    "item": lambda x: (x.item(4), x.item((1, 2)), x[:1, :1].item()),
-    "itemsize": lambda x: x.itemsize,
-    "max": lambda x: x.max(axis=0),
-    "mean": lambda x: x.mean(axis=1),
-    "min": lambda x: x.min(),
-    "nbytes": lambda x: x.nbytes,
-    "ndim": lambda x: x.ndim,
-    "nonzero": lambda x: x.nonzero(),
-    "partition": lambda x: (changed(x, lambda y: y.partition(1)), changed(x.T, lambda y: y.partition([0, 2], axis=0))),
-    "prod": lambda x: x.prod(axis=1),
-    "put": lambda x: (
-        changed(x, lambda y: y.put([0, -1, 2], [7.0, 8.0])),
-        changed(x, lambda y: y.put([0, 9], 7.0, mode="wrap")),
-        changed(x.T, lambda y: y.put([[1], [30]], [7.0, 9.0, 8.0], mode="clip")),
-    ),
-    "ravel": lambda x: (x.ravel(), x.T.ravel("K")),
-    "real": lambda x: x.real,
-    "repeat": lambda x: x.repeat([1, 0, 2], axis=1),
-    "reshape": lambda x: (x.reshape(3, 2), x.reshape(-1, order="F"), x.reshape((6,), copy=True)),
-    "resize": lambda x: changed(x, lambda y: y.resize(3, 2)),
-    "round": lambda x: x.round(1),
-    "searchsorted": lambda x: x[0].cumsum().searchsorted(0.3),
-    "setflags": lambda x: changed(x, lambda y: y.setflags(write=False)).flags.writeable,
-    "shape": lambda x: (x.shape, changed(x, lambda y: setattr(y, "shape", (3, -1)))),
-    "size": lambda x: x.size,
-    "sort": lambda x: changed(x, lambda y: y.sort(axis=0)),
-    "squeeze": lambda x: x[None].squeeze(),
-    "std": lambda x: x.std(axis=0),
-    "strides": lambda x: (x * 1.0).strides,
-    "sum": lambda x: x.sum(axis=1),
-    "swapaxes": lambda x: x.swapaxes(0, 1),
-    "take": lambda x: (x.take([5, 0]), x.take([0, 2], axis=1), x.take([7, 1], axis=1, mode="wrap")),
-    "to_device": lambda x: x.to_device("cpu"),
-    "tolist": lambda x: x.tolist()[1][2],
-    "trace": lambda x: x.trace(1),
-    "transpose": lambda x: x.transpose(1, 0),
-    "var": lambda x: x.var(ddof=1),
-    "view": lambda x: (x.view(), x.view(float)),
-    "__abs__": operator.abs,
-    "__add__": lambda x: x + 1.0,
-    "__array_namespace__": lambda x: x.__array_namespace__().__name__,
-    "__bool__": lambda x: bool(x[:1, :1]),
-    "__contains__": lambda x: (X[0, 1] in x, 5.0 in x),
-    "__copy__": copy.copy,
-    "__deepcopy__": copy.deepcopy,
-    "__divmod__": lambda x: divmod(x, 0.3),
-    "__eq__": lambda x: x == X,
-    "__floordiv__": lambda x: x // 0.3,
-    "__format__": lambda x: f"{x[0, 0]:.3f}",
-    "__ge__": lambda x: x >= 0.1,
-    "__getitem__": lambda x: (x[0], x[0, 1], x[::-1], x[[0, 1, 0]], x[x > 0]),
-    "__gt__": lambda x: x > 0.1,
-    "__iadd__": lambda x: changed(x, lambda y: operator.iadd(y, 1.0)),
-    "__ifloordiv__": lambda x: changed(x, lambda y: operator.ifloordiv(y, 0.3)),
-    "__imatmul__": lambda x: changed(x[:, :2], lambda y: operator.imatmul(y, np.eye(2))),
-    "__imod__": lambda x: changed(x, lambda y: operator.imod(y, 0.3)),
-    "__imul__": lambda x: changed(x, lambda y: operator.imul(y, 2.0)),
-    "__int__": lambda x: int(x[:1, :1].item()),
-    "__ipow__": lambda x: changed(x, lambda y: operator.ipow(y, 2)),
-    "__isub__": lambda x: changed(x, lambda y: operator.isub(y, 2.0)),
-    "__iter__": lambda x: list(x),
-    "__itruediv__": lambda x: changed(x, lambda y: operator.itruediv(y, 2.0)),
-    "__le__": lambda x: x <= 0.1,
-    "__len__": len,
-    "__lt__": lambda x: x < 0.1,
-    "__matmul__": lambda x: x @ X.T,
-    "__mod__": lambda x: x % 0.3,
-    "__mul__": lambda x: x * X,
-    "__ne__": lambda x: x != X,
-    "__neg__": operator.neg,
-    "__pos__": operator.pos,
-    "__pow__": lambda x: x**3,
-    "__radd__": lambda x: 1.0 + x,
-    "__rdivmod__": lambda x: divmod(0.3, x),
-    "__rfloordiv__": lambda x: 0.3 // x,
-    "__rmatmul__": lambda x: X.T @ x,
-    "__rmod__": lambda x: 0.3 % x,
-    "__rmul__": lambda x: 3.0 * x,
-    "__rpow__": lambda x: 2.0**x,
-    "__rsub__": lambda x: 1.0 - x,
-    "__rtruediv__": lambda x: 1.0 / x,
-    "__setitem__": lambda x: changed(x, lambda y: operator.setitem(y, (0, 1), 5.0)),
-    "__str__": str,
-    "__sub__": lambda x: x - X,
-    "__truediv__": lambda x: x / X,
-}
-
-# What raises, and which error.
-REFUSED = {
-    "byteswap": (lambda x: x.byteswap(), dt.ConversionError),
-    "choose": (lambda x: x.choose([X, X]), TypeError),  # as of an ndarray of floats
-    "ctypes": (lambda x: x.ctypes, dt.ConversionError),
-    "data": (lambda x: x.data, dt.ConversionError),
-    "dump": (lambda x: x.dump(io.BytesIO()), dt.ConversionError),
-    "dumps": (lambda x: x.dumps(), dt.ConversionError),
-    "getfield": (lambda x: x.getfield(np.float32), dt.ConversionError),
-    "setfield": (lambda x: x.setfield(1.0, float), dt.ConversionError),
-    "tobytes": (lambda x: x.tobytes(), dt.ConversionError),
-    "tofile": (lambda x: x.tofile(io.BytesIO()), dt.ConversionError),
-    "view of integers": (lambda x: x.view(np.int64), dt.ConversionError),
-    "resize to another size": (lambda x: x.resize(7), dt.OptionError),
-    "__array__": (lambda x: x.__array__(), dt.ConversionError),
-    "__array_interface__": (lambda x: x.__array_interface__, dt.ConversionError),
-    "__array_struct__": (lambda x: x.__array_struct__, dt.ConversionError),
-    "__array_finalize__": (lambda x: x.__array_finalize__, dt.ConversionError),
-    "__array_priority__": (lambda x: x.__array_priority__, dt.ConversionError),
-    "__array_wrap__": (lambda x: x.__array_wrap__(X), dt.ConversionError),
-    "__buffer__": (memoryview, TypeError),
-    "__complex__": (complex, dt.ConversionError),
-    "__delitem__": (lambda x: operator.delitem(x, 0), ValueError),
-    "__dlpack__": (lambda x: x.__dlpack__(), dt.ConversionError),
-    "__dlpack_device__": (lambda x: x.__dlpack_device__(), dt.ConversionError),
-    "__float__": (float, dt.ConversionError),
-    "__hash__": (hash, TypeError),
-    "__index__": (lambda x: operator.index(x), TypeError),
-    "__reduce__": (lambda x: x.__reduce__(), TypeError),
-    "__reduce_ex__": (lambda x: x.__reduce_ex__(2), dt.ConversionError),
-}
-# Of floats an ndarray raises a TypeError too.
-BITWISE = {"and": operator.and_, "or": operator.or_, "xor": operator.xor, "lshift": lshift, "rshift": rshift}
-for _name, _f in BITWISE.items():
-    for _prefix in ("", "i", "r"):
-        REFUSED[f"__{_prefix}{_name}__"] = (lambda x, f=_f: f(x, X), TypeError)
-REFUSED["__invert__"] = (operator.invert, TypeError)
-
-# What every object of Python has, or what a class has and its instances do not use.
-OBJECT = {*dir(object), "__array_function__", "__array_ufunc__", "__class_getitem__", "__doc__", "__setstate__"}
-
-
-def changed(x, change):
-    """A copy of x after a change."""
-    y = x.copy("K")
-    change(y)
-    return y
-
-
-def flat(out):
-    """The numbers and arrays of a result in one list."""
-    return [e for part in out for e in flat(part)] if isinstance(out, tuple | list) else [out]
-
-
-def test_the_table_is_complete():
-    assert set(dir(np.ndarray)) - OBJECT <= set(SAME) | set(REFUSED)
-
-
-@pytest.mark.parametrize("name", SAME)
-def test_as_of_an_ndarray(name):
-    expected = flat(SAME[name](X.copy()))
-    for seen in inside(lambda x: [snapshot(e) for e in flat(SAME[name](x))], X):
-        assert len(seen) == len(expected)
-        for found, wanted in zip(seen, expected, strict=True):
-            if isinstance(wanted, np.ndarray | float):
-                np.testing.assert_allclose(found, wanted, rtol=1e-14)
-                assert np.shape(found) == np.shape(wanted) and np.asarray(found).dtype == np.asarray(wanted).dtype
-            else:
-                assert found == wanted
-
-
-def snapshot(x):
-    """What is plain in a value, as it is now."""
-    return np.array(primal(x)) if hasattr(primal(x), "dtype") else primal(x)
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(name):
-    use, error = REFUSED[name]
-
-    def look(x):
-        with pytest.raises(error) as info:
-            use(x)
-        if isinstance(info.value, dt.DualtapeError):
-            assert "test_surface.py:" in str(info.value) and len(str(info.value)) > 60
-            assert "dt." in str(info.value) or "np." in str(info.value)
-        return True
-
-    inside(look, X)
-
-
-@pytest.mark.parametrize("name", ["data", "ctypes", "__array_interface__", "no_such_thing"])
-def test_attributes_that_are_not_there(name):
-    assert inside(lambda x: hasattr(x, name), X) == [False] * 4
-
-
-def test_arrays_of_plain_numbers_give_their_memory():
-    x = dt.array(X)
-    assert x.tobytes() == X.tobytes() and bytes(x.data) == X.tobytes()
-    np.testing.assert_array_equal(x.byteswap().byteswap(), X)
-    assert dt.array([1, 0]).choose([[5.0, 6.0], [7.0, 8.0]]).tolist() == [7.0, 6.0]
-
-
-CHANGES = {
-    "put": lambda y, x: y.put([0, 3, 0, -1], x[0] * 2.0),
-    "put of repeated values": lambda y, x: y.T.put([0, 3, 4], x[0, :2] ** 2),
-    "put of itself": lambda y, x: y.put([0, 1, 2], y[0, ::-1]),
-    "partition": lambda y, x: y.partition(1, axis=0),
-    "view": lambda y, x: operator.imul(y.view()[0], x[1]),
-    "shape": lambda y, x: (setattr(y, "shape", (3, 2)), operator.imul(y[0], x[0, :2])),
-    "resize": lambda y, x: (y.resize((3, 2)), operator.imul(y[:, 0], x[0])),
-    "base": lambda y, x: operator.imul(y[0].base.reshape(-1)[1:3], x[0, 0]),
-    "take out": lambda y, x: x.take([0, 5, 1], out=y[1]),
-    "compress out": lambda y, x: x.compress([False, True], axis=0, out=y[:1]),
-    "trace out": lambda y, x: (x * x).trace(out=y[0, 0, ...]),
+LAYOUTS = {
+    "Fortran": np.asfortranarray,
+    "every second": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+    "reversed": lambda x: x[..., ::-1].copy()[..., ::-1],
 }
 
 
-@pytest.mark.parametrize("name", CHANGES)
-def test_changes_in_every_mode(name):
-    def case(x, dt):
-        y = x * 1.5
-        CHANGES[name](y, x)
-        return y
+def real(f):
+    """F with complex results as pairs of real ones."""
 
-    check_case(case, X)
+    def parts(x):
+        out = f(x)
+        return np.stack([out.real, out.imag]) if getattr(out, "dtype", np.dtype(float)).kind == "c" else out
+
+    return parts
 
 
-def test_options_of_methods():
-    def look(x):
-        with pytest.raises(TypeError, match="according to the rule 'safe'"):
-            x.astype(np.float32, casting="safe")
-        with pytest.raises(ValueError, match="copy"):
-            x.T.reshape(-1, copy=False)
-        with pytest.raises(AttributeError, match="reshape"):
-            x.T.shape = -1
-        with pytest.raises(ValueError, match="scalar"):
-            x.copy().fill(X[0])
-        with pytest.raises(ValueError, match="fields"):
-            x.copy().sort(order="a")
-        with pytest.raises(IndexError):
-            x.copy().put([6], 1.0)
-        y = x.copy()
-        y.flags.writeable = False
-        with pytest.raises(ValueError, match="read-only"):
-            y[0] = 1.0
-        with pytest.raises(ValueError, match="read-only"):
-            np.add.at(y, 0, 1.0)
-        y.setflags(write=True)
-        y[0] = 1.0
-        with pytest.raises(ValueError, match="WRITEABLE"):
-            np.broadcast_to(x, (2, 2, 3)).setflags(write=True)
-        for name, value in (("dtype", np.float32), ("strides", (8, 8)), ("data", b""), ("ndim", 3), ("T", X)):
-            with pytest.raises(AttributeError):
-                setattr(y, name, value)
-        return True
+def check_by_differences(f, x, rtol=1e-9):
+    """`check` for functions that take no complex step: differences of plain NumPy, of sixth order."""
+    scalar, v, before = contract(f), weights(np.shape(x), 5), x.copy()
+    close(dt.pullback(f, x)[0], f(x.copy()), 1e-13, "value")
+    expected = difference_gradient(scalar, x, 1e-3)
+    for name, find in GRADIENTS.items():
+        close(find(scalar, x), expected, rtol, name)
+    for name, find in SLOPES.items():
+        close(find(scalar, x, v), np.sum(expected * v), rtol, name)
+    h, terms = 1e-3, ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
+    slope = lambda y: difference_gradient(scalar, y, 1e-3)
+    expected = sum(c * (slope(x + k * h * v) - slope(x - k * h * v)) for k, c in terms) / h
+    for name, find in PRODUCTS.items():
+        close(find(scalar, x, v), expected, 3e-7, name)
+    np.testing.assert_array_equal(x, before, err_msg="the caller's array was changed")
 
-    inside(look, X)
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_mode(name):
+    row = ROWS[name]
+    if row.smooth:
+        check(row.f, row.point(), rtol=1e-11)
+    else:
+        check_by_differences(real(row.f), row.point())
+
+
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row.smooth])
+def test_third_order(name):
+    row = ROWS[name]
+    x, f = row.point(), contract(row.f)
+    v = 0.3 * weights(x.shape, 5)
+    along = lambda f: lambda y: dt.pushforward(f, y, v)[1]
+    # Cauchy's integral on a circle around x, on plain NumPy.
+    turns = 0.02 * np.exp(2j * np.pi * np.arange(16) / 16)
+    expected = 6.0 * np.mean([f(x + t * v) / t**3 for t in turns]).real
+    scale = 1e-5 * (1 + abs(expected))
+    assert abs(primal(along(along(along(f)))(x)) - expected) < scale
+    assert abs(np.sum(v * dt.gradient(along(along(f)), x)) - expected) < scale
+    assert abs(along(lambda y: np.sum(v * dt.hvp(f, y, v)))(x) - expected) < scale
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_layouts(name):
+    row = ROWS[name]
+    scalar, x = contract(real(row.f)), row.point()
+    expected = dt.gradient(scalar, x)  # itself compared with differences above
+    for layout in LAYOUTS.values():
+        close(dt.gradient(scalar, layout(x)), expected, 1e-12)
+        close(dt.gradient(lambda y: scalar(layout_inside(y, layout)), x), expected, 1e-12)
+        close(dt.jacobian(scalar, layout(x), mode="forward"), expected, 1e-12)
+
+
+def layout_inside(y, layout):
+    """A traced array in a layout."""
+    return y[..., ::-1].copy()[..., ::-1] if layout is LAYOUTS["reversed"] else y.T.copy().T
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_float32(name):
+    row = ROWS[name]
+    x = row.point().astype(np.float32)
+    plain = np.asarray(row.f(x.copy()))
+    out, back = dt.pullback(row.f, x)
+    out = np.asarray(dt.stop_gradient(out))
+    assert out.dtype == plain.dtype and out.shape == plain.shape
+    np.testing.assert_allclose(out, plain, rtol=2e-5, atol=2e-5)
+    bar = np.asarray(weights(plain.shape), dtype=plain.dtype)
+    slope = back(bar)
+    assert slope.dtype == np.float32
+    wide = dt.pullback(row.f, row.point())[1](
+        np.asarray(weights(plain.shape), dtype=np.asarray(row.f(row.point())).dtype)
+    )
+    np.testing.assert_allclose(slope, wide, rtol=2e-3, atol=2e-3 * (1 + np.max(np.abs(wide))))
+    tangent = np.asarray(dt.pushforward(row.f, x, weights(x.shape).astype(np.float32))[1])
+    assert tangent.dtype == plain.dtype
+    np.testing.assert_allclose(
+        np.sum(np.real(np.conj(bar) * tangent)),
+        np.sum(wide * weights(x.shape)),
+        rtol=5e-3,
+        atol=5e-3 * (1 + np.max(np.abs(wide))),
+    )
+
+
+# NumPy orders complex numbers by their real parts, which no real function of them follows.
+ORDERED = {"pad maximum", "pad minimum", "ptp", "max where", "min initial", "clip"}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, row in ROWS.items() if (row.smooth or row.conjugates) and name not in ORDERED]
+)
+def test_complex128(name):
+    row = ROWS[name]
+    z = row.point() + 0.4j * weights(row.point().shape, 2)
+
+    def total(z):
+        out = row.f(z)
+        w = weights(np.shape(out), 1) + 1j * weights(np.shape(out), 2)
+        return np.sum((w * out).real)
+
+    out = dt.pullback(row.f, z)[0]
+    np.testing.assert_allclose(out, row.f(z.copy()), rtol=1e-13, atol=1e-13)
+    assert np.asarray(out).dtype == np.asarray(row.f(z.copy())).dtype
+    expected = difference_gradient(total, z)
+    close(dt.gradient(total, z), expected, 1e-9)
+    dz = weights(z.shape, 3) + 1j * weights(z.shape, 4)
+    close(dt.pushforward(total, z, dz)[1], np.sum((np.conj(expected) * dz).real), 1e-9)
+    h, terms = 1e-3, ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
+    slope = lambda z: difference_gradient(total, z, 1e-3)
+    expected = sum(c * (slope(z + k * h * dz) - slope(z - k * h * dz)) for k, c in terms) / h
+    close(dt.pushforward(lambda z: dt.gradient(total, z), z, dz)[1], expected, 1e-6)
+    along = lambda z: np.sum((np.conj(dt.gradient(total, z)) * dz).real)
+    close(dt.gradient(along, z), expected, 1e-6)
+
+
+# --- kinks, ties, NaN and infinities ---------------------------------------------------------------------------------
+
+N = np.nan
+INF = np.inf
+
+# A function, a point, and the gradient of the sum of its results there.
+KINKS = {
+    "median of equal elements": (lambda x: np.median(x), [1.0, 2.0, 2.0, 2.0, 3.0], [0, 1 / 3, 1 / 3, 1 / 3, 0]),
+    "median of all equal": (lambda x: np.median(x), [2.0, 2.0], [0.5, 0.5]),
+    "median with NaN": (lambda x: np.median(x, axis=1), [[1.0, N, 2.0], [1.0, 3.0, 2.0]], [[0, 0, 0], [0, 0, 1]]),
+    "quantile of ties": (lambda x: np.quantile(x, 0.25), [1.0, 1.0, 3.0], [0.5, 0.5, 0.0]),
+    "quantile 0 is min": (lambda x: np.quantile(x, 0.0), [1.0, 1.0, 3.0], [0.5, 0.5, 0.0]),
+    "quantile 1 is max": (lambda x: np.percentile(x, 100), [1.0, 3.0, 3.0], [0.0, 0.5, 0.5]),
+    "nanmedian of a row of NaN": (lambda x: np.nanmedian(x, axis=1), [[N, N], [1.0, 3.0]], [[0, 0], [0.5, 0.5]]),
+    "nanquantile": (lambda x: np.nanquantile(x, 0.5, axis=1), [[N, 2.0], [1.0, 3.0]], [[0, 1], [0.5, 0.5]]),
+    "nanmax of ties": (lambda x: np.nanmax(x), [2.0, N, 2.0, 1.0], [0.5, 0, 0.5, 0]),
+    "nanmax of a row of NaN": (lambda x: np.nanmax(x, axis=1), [[N, N], [1.0, 3.0]], [[0, 0], [0, 1]]),
+    "nanmin": (lambda x: np.nanmin(x), [2.0, N, -INF], [0, 0, 1]),
+    "nanmax of infinities": (lambda x: np.nanmax(x), [N, -INF, N], [0, 1, 0]),
+    "nansum": (lambda x: np.nansum(x * x), [2.0, N, 3.0], [4.0, 0, 6.0]),
+    "nansum of nothing": (lambda x: np.nansum(x), [N, N], [0, 0]),
+    "nanprod with a zero": (lambda x: np.nanprod(x), [2.0, N, 0.0, 3.0], [0, 0, 6.0, 0]),
+    "nanmean": (lambda x: np.nanmean(x), [2.0, N, 4.0], [0.5, 0, 0.5]),
+    "nanmean of a row of NaN": (lambda x: np.nanmean(x, axis=1), [[N, N], [1.0, 3.0]], [[0, 0], [0.5, 0.5]]),
+    "nanstd of equal numbers": (lambda x: np.nanstd(x), [2.0, N, 2.0], [0, 0, 0]),
+    "nanstd of one number": (lambda x: np.nanstd(x, axis=1), [[N, 2.0]], [[0, 0]]),
+    "nanvar without freedom": (lambda x: np.nanvar(x, axis=1, ddof=1), [[N, 2.0], [1.0, 3.0]], [[0, 0], [-2.0, 2.0]]),
+    "nancumsum": (lambda x: np.nancumsum(x), [2.0, N, 4.0], [3.0, 0, 1.0]),
+    "nancumprod with a zero": (lambda x: np.nancumprod(x), [2.0, N, 0.0], [2.0, 0, 2.0]),
+    "std of constants": (lambda x: np.std(x), [2.0, 2.0], [0, 0]),
+    "nan_to_num": (lambda x: np.nan_to_num(x), [N, INF, -INF, 2.0], [0, 0, 0, 1]),
+    "sinc at integers": (lambda x: np.sinc(x), [0.0, 1.0, -2.0], [0, -1.0, -0.5]),
+    "i0 at 0": (lambda x: np.i0(x), [0.0], [0.0]),
+    "heaviside at 0": (lambda x: np.heaviside(0.0, x) + np.heaviside(x - x, 2.0), [3.0], [1.0]),
+    "interp at points": (lambda x: np.interp(x, [0, 1, 2], [0, 1, 5]), [0.0, 1.0, 2.0, 2.5, -0.5], [1, 4, 4, 0, 0]),
+    "interp of equal points": (lambda x: np.interp(x, [0, 1, 1, 2], [0, 1, 5, 6]), [0.5, 1.5], [1, 1]),
+    "interp of NaN": (lambda x: np.interp(x, [0, 1], [0, 3]), [N, 0.5], [0, 3]),
+    "unwrap of half a period": (lambda x: np.unwrap(x, period=2), [0.0, 1.0, -0.5], [1, 1, 1]),
+    "gradient of NaN elsewhere": (lambda x: np.where([0, 1, 1], np.gradient(x), 0.0)[2], [N, 1.0, 2.0], [0, -1, 1]),
+    "roots at 0": (lambda x: np.roots(x).real, [1.0, -3.0, 0.0], [-3.0, -1.0, 0.0]),
+    "polymul with a leading zero": (lambda x: np.polymul(x, [1.0, 2.0]), [0.0, 1.0], [2.0, 3.0]),
+    "pad maximum of ties": (lambda x: np.pad(x, (1, 0), "maximum"), [2.0, 2.0], [1.5, 1.5]),
+    "linspace without distance": (lambda x: np.linspace(x[0], x[1], 3), [1.0, 1.0], [1.5, 1.5]),
+    "ptp of ties": (lambda x: np.ptp(x), [1.0, 1.0, 2.0], [-0.5, -0.5, 1.0]),
+    "unique of equal elements": (lambda x: np.unique(x), [2.0, 1.0, 2.0], [1, 1, 0]),
+    "sign of a complex zero": (lambda x: np.sign(x + 0j).real, [0.0, 2.0], [0, 0]),
+    "histogram of equal data": (lambda x: np.histogram(x, 2)[1], [1.0, 1.0], [1.5, 1.5]),
+    "average of zero": (lambda x: np.average(x, weights=[0.0, 1.0]), [N, 2.0], None),
+    "cov of constants": (lambda x: np.cov(x), [2.0, 2.0], [0, 0]),
+    "max initial ties": (lambda x: np.max(x, initial=2.0), [2.0, 1.0], [1.0, 0.0]),
+    "logaddexp.reduce of -inf": (lambda x: np.logaddexp.reduce(x), [-INF, 1.0], [0, 1.0]),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_kinks(name):
+    f, x, expected = KINKS[name]
+    x, total = np.array(x), lambda x: np.sum(f(x))
+    np.testing.assert_allclose(dt.pullback(f, x)[0], f(x.copy()), rtol=1e-15)
+    if expected is None:
+        return
+    expected = np.array(expected, dtype=float)
+    close(dt.gradient(total, x), expected, 1e-14)
+    close(dt.jacobian(total, x, mode="forward"), expected, 1e-14)
+    close(dt.pushforward(lambda y: dt.gradient(total, y), x, np.ones_like(x))[0], expected, 1e-14)
+    assert np.all(np.isfinite(dt.hvp(total, x, np.ones_like(x))))
