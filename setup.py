@@ -34,14 +34,17 @@ EXTENSIONS = {
     "dualtape.core.values": [],
     "dualtape.core.assign": [],
     "dualtape.core.array": [],
-    "dualtape.core.loops": [],
+    "dualtape.core.loops": [SRC / "casts.c"],
     "dualtape.core.operands": [],
+    "dualtape.core.kinds": [],
     "dualtape.core.native": [],
     "dualtape.core.linear": [],
     "dualtape.core.shadows": [],
     "dualtape.core.objects": [],
     "dualtape.core.pool": [SRC / "scratch.c"],
-    "dualtape.core.sweep": [SRC / "array.c", SRC / "sweep.c", SRC / "second.c"],
+    "dualtape.core.sweep": [
+        SRC / "array.c", SRC / "array_typed.c", SRC / "array_complex.c", SRC / "sweep.c", SRC / "second.c",
+    ],
     "dualtape.core.function": [],
 }
 

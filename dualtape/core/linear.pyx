@@ -12,7 +12,7 @@ from dualtape.core.array cimport VarArray
 from dualtape.core.kernels cimport DT_MUL, DT_POS, DT_ROWS
 from dualtape.core.loops cimport ufuncs as loops
 from dualtape.core.native cimport record
-from dualtape.core.node cimport DT_MATMUL, DT_NONE, DT_SUM, dt_array_node, dt_operand
+from dualtape.core.node cimport DT_DOUBLE, DT_MATMUL, DT_NONE, DT_SUM, dt_array_node, dt_operand
 from dualtape.core.operands cimport (
     append_array_node, fresh, in_c_order, is_native, keep_value, kept_constant, packed_on, steps_on, zero_steps,
 )
@@ -225,7 +225,7 @@ cdef object record_matmul(object a, object b):
             if type(given[1 - side]) is VarArray:
                 if 4 * x.size < x.store.size:
                     # A small view of a large storage is copied, and not the storage when it is written to.
-                    node.x[side].value = packed_on(tape, x.nd, x.shape_, x.size, p[side], x.step_)
+                    node.x[side].value = packed_on(tape, DT_DOUBLE, x.nd, x.shape_, x.size, <char *>p[side], x.step_)
                     packed = <int64_t *>tape.node_room(16)
                     packed[0], packed[1] = dims[side][1], 1
                     node.x[side].vstep = packed

@@ -35,6 +35,8 @@ cdef extern from "arithmetic.h" nogil:
 
 cnp.import_array()
 cdef object FLOAT64 = np.dtype(np.float64)
+cdef object FLOAT32 = np.dtype(np.float32)
+cdef object COMPLEX128 = np.dtype(np.complex128)
 
 # Integers up to here are floats exactly; comparisons with larger ones are Python's.
 cdef long long EXACT = 1LL << 53
@@ -273,9 +275,16 @@ cdef class Tape:
 
     cpdef uint32_t new_shadow(self, Py_ssize_t size, object dtype) except? 0xFFFFFFFF:
         """Room for the adjoint of an array: its number."""
-        if dtype == FLOAT64:
+        cdef uint32_t id
+        if dtype is FLOAT64 or dtype == FLOAT64:
             return new_native_shadow(self, size)
-        cdef uint32_t id = new_native_shadow(self, -1 - size)
+        if dtype is FLOAT32 or dtype == FLOAT32:
+            id = new_native_shadow(self, (size + 1) // 2)
+        elif dtype is COMPLEX128 or dtype == COMPLEX128:
+            id = new_native_shadow(self, 2 * size)
+        else:
+            id = new_native_shadow(self, -1 - size)
+        self.t.arrays |= 4
         if self.dtypes is None:
             self.dtypes = {}
         self.dtypes[id] = dtype

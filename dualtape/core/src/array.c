@@ -12,14 +12,6 @@
 
 #include "tape.h"
 
-/* Loops that are compiled for several instruction sets, chosen among when the library is loaded. */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__) && \
-    !defined(__SANITIZE_ADDRESS__)
-#define DT_CLONES __attribute__((target_clones("default", "avx2")))
-#else
-#define DT_CLONES
-#endif
-
 /* --- runs: one axis -------------------------------------------------------------------------------------------- */
 
 /* Points that slopes are computed at in one go: they stay in the first cache. */
@@ -129,6 +121,11 @@ static void slopes(const dt_shadows *s, uint16_t row, int64_t n, const double *x
     } else {
         s->rows[row].slopes(n, x, y, z, out, d);
     }
+}
+
+void dt_slopes(const dt_shadows *s, uint16_t row, int64_t n, const double *x, const double *y, const double *z,
+               const double *out, double *const *d) {
+    slopes(s, row, n, x, y, z, out, d);
 }
 
 typedef struct {
@@ -415,6 +412,8 @@ static void reverse_matmul(const dt_array_node *node, dt_shadows *s, double *sca
 void dt_reverse_array(const dt_array_node *node, dt_shadows *s, double *scalar_bars, uint32_t index, int strict) {
     if (node->kind == DT_MATMUL)
         reverse_matmul(node, s, scalar_bars, index, strict);
+    else if (node->kind >= DT_TYPED)
+        dt_reverse_typed(node, s, scalar_bars, index, strict);
     else
         reverse_elementwise(node, s, scalar_bars, index, strict);
 }
