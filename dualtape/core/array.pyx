@@ -63,7 +63,8 @@ cdef object element(View a):
     if s.level == 0:
         return bottom(a)[()]
     if a.dtype != FLOAT64:
-        return a.copy()
+        out = native_row(DT_POS, a, None, None, 1)
+        return a.copy() if out is None else out
     if s.tape is None:
         value = view_of(data_of(s), a)[()]
         return wrap_dual(s.level, value, [None if t is None else view_of(t, a)[()] for t in s.tangents])

@@ -15,7 +15,8 @@ from dualtape.core.kernels cimport (
 from dualtape.core.kinds cimport decide, flags_of, kind_of_constant, read_scalar, result_kind
 from dualtape.core.loops cimport item_size, ufuncs as loops
 from dualtape.core.node cimport (
-    DT_CAST, DT_DOUBLE, DT_ELEMENTWISE, DT_KINDS, DT_NONE, DT_TYPED, dt_array_node, dt_operand,
+    DT_CAST, DT_CONJUGATE, DT_DOUBLE, DT_ELEMENTWISE, DT_KINDS, DT_NONE, DT_TYPED, dt_array_node,
+    dt_operand,
 )
 from dualtape.core.operands cimport (
     Operand, align, align_contiguous, append_array_node, dtype_of, evaluate, fresh, fresh_of, in_c_order, keep_value,
@@ -436,7 +437,7 @@ def row(int index, *args):
     return record_row(index, args[0], args[1] if n > 1 else None, args[2] if n > 2 else None, n)
 
 
-def cast(View a, dtype):
+def cast(a, dtype):
     """An array as one of another dtype; None where no node in C is made for them."""
     if type(a) is not VarArray:
         return None
@@ -445,5 +446,8 @@ def cast(View a, dtype):
             return record(DT_CAST + kind, a, None, None, 1, None)
     return None
 
+
+CONJUGATE = DT_CONJUGATE
+"""The row of np.conjugate, which is not in the table."""
 
 core_array.native_row = record_row

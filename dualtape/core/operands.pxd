@@ -20,7 +20,6 @@ cdef struct Operand:
 
 cdef int64_t zero_steps[MAX_DIMS]
 
-cdef bint is_native(object x)
 cdef bint in_c_order(View a)
 cdef View fresh(Tape tape, int nd, const Py_ssize_t *shape)
 cdef View fresh_of(Tape tape, int kind, int nd, const Py_ssize_t *shape)

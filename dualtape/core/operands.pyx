@@ -6,7 +6,7 @@ cimport numpy as cnp
 from libc.stdint cimport int64_t, uint32_t, uintptr_t
 from libc.string cimport memcpy, memset
 
-from dualtape.core.array cimport VarArray, new_var_array
+from dualtape.core.array cimport new_var_array
 from dualtape.core.buffers cimport doubles
 from dualtape.core.loops cimport compute, item_size
 from dualtape.core.node cimport DT_COMPLEX, DT_DOUBLE, DT_FLOAT, DT_NONE, DT_SMALL, dt_array_node
@@ -20,11 +20,6 @@ cdef object FLOAT32 = np.dtype(np.float32)
 cdef object COMPLEX128 = np.dtype(np.complex128)
 
 memset(zero_steps, 0, sizeof(zero_steps))
-
-
-cdef bint is_native(object x):
-    """Whether `x` is an array of float64 on a tape, with its numbers in plain memory."""
-    return type(x) is VarArray and (<View>x).store.p != NULL and (<View>x).part == 0
 
 
 cdef bint in_c_order(View a):
