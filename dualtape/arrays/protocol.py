@@ -143,7 +143,7 @@ def rows_of_ufuncs():
     return {np.conjugate: native.CONJUGATE} | {
         getattr(np, name): row
         for name, row in ROW_OF_UFUNC.items()
-        if isinstance(getattr(np, name, None), np.ufunc) and not RULES[row].constant
+        if isinstance(getattr(np, name, None), np.ufunc) and not RULES[row].constant and name != "float_power"
     }
 
 

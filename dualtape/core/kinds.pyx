@@ -47,7 +47,7 @@ cdef object kind_of_constant(object array, int arity, int *kind):
             return array.astype(np.float64)
         kind[0] = DT_FLOAT
         return array.astype(np.float32)
-    return array if cnp.PyArray_ISCARRAY_RO(array) else np.array(array, order="C")
+    return array if cnp.PyArray_ISCARRAY_RO(array) else np.array(array, dtype=dtype_of(kind[0]), order="C")
 
 
 cdef bint read_scalar(object x, Operand *to) except -1:

@@ -80,6 +80,8 @@ cdef int resolve(Storage s) except -1:
             s.p = inner.p
             s.chunk = inner.chunk
             s.data = data_of(inner)
+            if s.tape is not None:
+                s.tape.keep(s.data)  # as it is needed, no node in C does
         else:
             s.p = NULL
             s.level = 0

@@ -1,5 +1,9 @@
 /* The reverse sweep along one axis of a node on complex numbers. The adjoint of z = x + iy is df/dx + i df/dy, so that
  * of an operand is the result's times the conjugate of the slope. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-trapping-math") /* as in array.c */
+#endif
+
 #include <math.h>
 
 #include "arithmetic.h"
@@ -67,26 +71,51 @@ DT_CLONES static void add(complex_t *restrict bar, int64_t bs, const complex_t *
     }
 }
 
-/* p = w times the conjugate of d; whether there are NaNs. */
-DT_CLONES static int multiply(complex_t *restrict p, const complex_t *restrict w, const complex_t *restrict d,
-                              int64_t n) {
-    int bad = 0;
-    for (int64_t i = 0; i < n; i++) {
-        p[i].re = w[i].re * d[i].re + w[i].im * d[i].im;
-        p[i].im = w[i].im * d[i].re - w[i].re * d[i].im;
-    }
-    for (int64_t i = 0; i < n; i++) bad |= (p[i].re != p[i].re) | (p[i].im != p[i].im);
-    return bad;
+/* Whether all of m numbers are finite. */
+DT_CLONES static int all_finite(const complex_t *z, int64_t m) {
+    const double *p = &z->re;
+    double zeros[8] = {0.0}, zero = 0.0;
+    int64_t i = 0;
+    for (; i + 8 <= 2 * m; i += 8)
+        for (int k = 0; k < 8; k++) zeros[k] += 0.0 * p[i + k];
+    for (; i < 2 * m; i++) zero += 0.0 * p[i];
+    for (int k = 0; k < 8; k++) zero += zeros[k];
+    return zero == 0.0;
 }
 
-/* bar += w times the conjugate of d, for at most a block: a product is zero where a factor is, unless IEEE is asked for.
- */
+/* bar += w times the conjugate of d */
+DT_CLONES static void add_finite_products(complex_t *restrict bar, int64_t bs, const complex_t *restrict w,
+                                          const complex_t *restrict d, int64_t n) {
+    if (bs == 1) {
+        for (int64_t i = 0; i < n; i++) {
+            bar[i].re += w[i].re * d[i].re + w[i].im * d[i].im;
+            bar[i].im += w[i].im * d[i].re - w[i].re * d[i].im;
+        }
+    } else if (bs == 0) {
+        complex_t total = {0.0, 0.0};
+        for (int64_t i = 0; i < n; i++) {
+            total.re += w[i].re * d[i].re + w[i].im * d[i].im;
+            total.im += w[i].im * d[i].re - w[i].re * d[i].im;
+        }
+        bar->re += total.re;
+        bar->im += total.im;
+    } else {
+        for (int64_t i = 0; i < n; i++) {
+            bar[i * bs].re += w[i].re * d[i].re + w[i].im * d[i].im;
+            bar[i * bs].im += w[i].im * d[i].re - w[i].re * d[i].im;
+        }
+    }
+}
+
+/* The same, where a product is zero that has a factor that is, unless IEEE is asked for. */
 static void add_products(complex_t *bar, int64_t bs, const complex_t *w, const complex_t *d, int64_t n, int strict) {
-    complex_t p[BLOCK];
-    if (multiply(p, w, d, n) && !strict)
-        for (int64_t i = 0; i < n; i++)
-            if ((w[i].re == 0.0 && w[i].im == 0.0) || (d[i].re == 0.0 && d[i].im == 0.0)) p[i].re = p[i].im = 0.0;
-    add(bar, bs, p, n, 1.0, 1.0);
+    if (strict || (all_finite(w, n) && all_finite(d, n))) {
+        add_finite_products(bar, bs, w, d, n);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        if ((w[i].re != 0.0 || w[i].im != 0.0) && (d[i].re != 0.0 || d[i].im != 0.0))
+            add_finite_products(bar + i * bs, 1, w + i, d + i, 1);
 }
 
 static void unary(const dt_shadows *s, int row, const complex_t *x, complex_t *out, int64_t n) {
@@ -108,6 +137,16 @@ static void power_slopes(const dt_shadows *s, const complex_t *x, const complex_
     }
     f->loop(args, dimensions, strides, f->data);
     for (int64_t i = 0; i < n; i++) d[i] = times(*y, d[i]);
+}
+
+/* 4 e / (1 + e)^2, in place. The modulus of e is at most 1. */
+DT_CLONES static void sech2_of_exp(complex_t *e, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        const complex_t root = {1.0 + e[i].re, e[i].im}, square = times(root, root);
+        const double scale = 4.0 / (square.re * square.re + square.im * square.im);
+        const complex_t down = {scale * square.re, -scale * square.im};
+        e[i] = times(e[i], down);
+    }
 }
 
 /* The slope by operand k of a row at contiguous points. */
@@ -166,10 +205,7 @@ static void slopes(const dt_shadows *s, int row, int k, int64_t n, const complex
                 d[i].im = by * x[i].im;
             }
             unary(s, DT_EXP, d, d, n);
-            for (int64_t i = 0; i < n; i++) {
-                const complex_t root = {1.0 + d[i].re, d[i].im}, four = {4.0 * d[i].re, 4.0 * d[i].im};
-                d[i] = divide(divide(four, root), root);
-            }
+            sech2_of_exp(d, n);
             break;
         default: /* DT_POW */
             power_slopes(s, x, y, d, n);
