@@ -29,6 +29,7 @@ from dualtape.errors import conversion, escaped
 cnp.import_array()
 
 cdef object FLOAT64 = np.dtype(np.float64)
+cdef object SUM = np.sum
 
 cdef extern from *:
     """
@@ -361,6 +362,8 @@ cdef class Array(View):
         return HOOKS["ufunc"](ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function, types, args, kwargs):
+        if function is SUM and len(args) == 1 and not kwargs and args[0] is self:
+            return self.sum()
         return HOOKS["function"](function, args, kwargs)
 
     def __getattr__(self, name):
@@ -380,6 +383,14 @@ cdef class Array(View):
 
     def __dir__(self):
         return sorted({*object.__dir__(self), *METHODS, *[p for p in PROPERTIES if not p.endswith("=")]})
+
+    def sum(self, *args, **kwargs):
+        """The sum of all elements, or along axes; parameters as for ``ndarray.sum``."""
+        if not args and not kwargs and self.size:
+            out = native_total(self, None, False)
+            if out is not None:
+                return out
+        return METHODS["sum"](self, *args, **kwargs)
 
     def copy(self, order="C"):
         """A copy in memory of its own; `order` as for ndarray."""

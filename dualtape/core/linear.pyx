@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 from dualtape.core cimport array as core_array
 from dualtape.core.array cimport VarArray
-from dualtape.core.kernels cimport DT_MUL, DT_POS, DT_ROWS
+from dualtape.core.kernels cimport DT_ADD, DT_MUL, DT_POS, DT_ROWS
 from dualtape.core.kinds cimport kind_of_constant
 from dualtape.core.loops cimport item_size, ufuncs as loops
 from dualtape.core.native cimport record
@@ -75,6 +75,11 @@ def inplace(int row, View target, value):
 
 def total(View a, axes, bint keepdims):
     """np.sum over some axes as a node in C; None where it is not made for it."""
+    return record_total(a, None if len(axes) == a.nd else axes, keepdims)
+
+
+cdef object record_total(View a, tuple axes, bint keepdims):
+    """The sum over some axes, or where they are None over all."""
     cdef Tape tape
     cdef Storage s
     cdef dt_array_node *node
@@ -82,6 +87,10 @@ def total(View a, axes, bint keepdims):
     cdef Py_ssize_t step[MAX_DIMS]
     cdef int k, j = 0, kind = DT_DOUBLE
     cdef uintptr_t bits
+    cdef double start[2]
+    cdef char *args[3]
+    cdef Py_ssize_t strides[3]
+    cdef object value = None
     cdef View x = numbers_of(a, &kind) if type(a) is VarArray else None
     if x is None:
         return None
@@ -89,7 +98,23 @@ def total(View a, axes, bint keepdims):
     tape = s.tape
     if tape.t.state != DT_STATE_OPEN or tape.level != s.level:
         raise escaped()
-    value = np.add.reduce(plain_of(a), axis=None if len(axes) == a.nd else axes, keepdims=keepdims)
+    if axes is None and not keepdims and in_c_order(x):
+        # As np.add.reduce does, without its cost: the loop for additions, its result being its first operand.
+        if kind != DT_DOUBLE:
+            out = fresh_of(tape, kind, 0, NULL)
+        start[0] = start[1] = 0.0
+        args[0] = args[2] = <char *>start
+        args[1] = memory_of(s) + x.offset * item_size[kind]
+        strides[0] = strides[2] = 0
+        strides[1] = item_size[kind]
+        if x.size:
+            loops[kind * DT_LOOPS + DT_ADD].loop(args, &x.size, strides, loops[kind * DT_LOOPS + DT_ADD].data)
+        if out is None:
+            value = start[0]
+        else:
+            memcpy(memory_of(out.store), start, item_size[kind])
+    else:
+        value = np.add.reduce(plain_of(a), axis=axes, keepdims=keepdims)
     node = <dt_array_node *>tape.node_room(sizeof(dt_array_node) - 2 * sizeof(dt_operand))
     node.n = a.size
     node.kind = DT_SUM if kind == DT_DOUBLE else DT_TYPED + DT_SUM
@@ -109,17 +134,18 @@ def total(View a, axes, bint keepdims):
     node.out.vstep = NULL
     node.out.at = 0
     node.out.scalar = DT_NONE
-    if type(value) is np.float64:
+    if type(value) is np.float64 or type(value) is float:
         node.out.storage = DT_NONE
         node.out.bstep = zero_steps
         bits = <uintptr_t>node
         tape.t.arrays |= 2
         return new_var(tape, DT_ARRAY, <uint32_t>bits, <uint32_t>(bits >> 32), value)
-    value = np.asarray(value, order="C")
-    out = fresh_of(tape, kind, cnp.PyArray_NDIM(value), <Py_ssize_t *>cnp.PyArray_DIMS(value))
-    memcpy(memory_of(out.store), cnp.PyArray_DATA(value), cnp.PyArray_NBYTES(value))
+    if out is None:
+        value = np.asarray(value, order="C")
+        out = fresh_of(tape, kind, cnp.PyArray_NDIM(value), <Py_ssize_t *>cnp.PyArray_DIMS(value))
+        memcpy(memory_of(out.store), cnp.PyArray_DATA(value), cnp.PyArray_NBYTES(value))
     for k in range(a.nd):
-        if k in axes:
+        if axes is None or k in axes:
             step[k] = 0
             j += keepdims
         else:
@@ -302,3 +328,4 @@ def product(a, b):
 
 
 core_array.native_matmul = record_matmul
+core_array.native_total = record_total
