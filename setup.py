@@ -43,7 +43,11 @@ EXTENSIONS = {
     "dualtape.core.objects": [],
     "dualtape.core.pool": [SRC / "scratch.c"],
     "dualtape.core.sweep": [
-        SRC / "array.c", SRC / "array_typed.c", SRC / "array_complex.c", SRC / "sweep.c", SRC / "second.c",
+        SRC / "array.c",
+        SRC / "array_typed.c",
+        SRC / "array_complex.c",
+        SRC / "sweep.c",
+        SRC / "second.c",
     ],
     "dualtape.core.function": [],
 }

@@ -250,7 +250,9 @@ def _like(bar, primal):
 
 def _direction(z, out):
     """The direction of z, whose modulus is `out`: 0 at 0."""
-    return z / np.where(plain_of(out) == 0, 1.0, out) if not _any_traced(out) else z / _where(plain_of(out) == 0, 1.0, out)
+    return (
+        z / np.where(plain_of(out) == 0, 1.0, out) if not _any_traced(out) else z / _where(plain_of(out) == 0, 1.0, out)
+    )
 
 
 def _modulus(z):

@@ -76,16 +76,14 @@ cdef bint read_scalar(object x, Operand *to) except -1:
 
 cdef int decide(int row, int arity, Operand *operand, list constants) except -2:
     """The kind in which a row is computed; its plain operands are made to be of it. -1 where there is no such row."""
-    cdef bint single = False, double = False, complex = False, weak = False
+    cdef bint double = False, complex = False, weak = False
     cdef int k, kind
     for k in range(arity):
         if operand[k].weak:
             weak = weak or operand[k].kind == DT_COMPLEX
         elif operand[k].kind == DT_COMPLEX:
             complex = True
-        elif operand[k].kind == DT_FLOAT:
-            single = True
-        else:
+        elif operand[k].kind == DT_DOUBLE:
             double = True
     if weak and not double and not complex:
         return -1  # complex64

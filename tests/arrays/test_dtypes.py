@@ -72,11 +72,14 @@ def check(f, *args):
                 assert abs(inner(unit, g[place]) - expected) <= rtol * scale
     np.testing.assert_allclose(dt.pushforward(f, tuple(args), tuple(moves))[1], slopes, rtol=rtol, atol=rtol * scale)
     # the adjoint of the adjoint is the tangent: a sweep whose adjoints are traced
-    turned = dt.gradient(lambda b: sum(real_inner(m, g) for m, g in zip(moves, gradients(back, b, n), strict=True)), bar)
+    turned = dt.gradient(
+        lambda b: sum(real_inner(m, g) for m, g in zip(moves, gradients(back, b, n), strict=True)), bar
+    )
     np.testing.assert_allclose(turned, slopes, rtol=rtol, atol=rtol * scale)
     # second derivatives, by a reverse sweep over a reverse sweep
     loss = lambda *xs: real_inner(bar, f(*xs))
-    inside = dt.gradient(lambda *xs: sum(map(real_inner, moves, gradients(lambda b: dt.gradient(loss, *xs), bar, n))), *args)
+    slopes_at = lambda *xs: (dt.gradient(loss, *xs),) if n == 1 else dt.gradient(loss, *xs)
+    inside = dt.gradient(lambda *xs: sum(map(real_inner, moves, slopes_at(*xs))), *args)
     inside = (inside,) if n == 1 else inside
     second = along(lambda *xs: curvature(f, xs, bar, moves), args, moves)
     assert abs(sum(map(inner, moves, inside)) - second) <= (2e-3 if single else 1e-6) * (abs(second) + scale)
@@ -96,9 +99,11 @@ def real_inner(a, b):
 
 UNARY = {
     name: getattr(np, name)
-    for name in (
-        "negative positive square reciprocal sqrt exp log sin cos sinh cosh tanh absolute conjugate tan log2 arctan expm1"
-    ).split()
+    for names in (
+        "negative positive square reciprocal sqrt exp log sin cos sinh cosh tanh absolute conjugate",
+        "tan log2 arctan expm1",
+    )
+    for name in names.split()
 }
 UNARY |= {
     "power 3": lambda x: x**3,
