@@ -5,28 +5,12 @@ import numpy as np
 cimport numpy as cnp
 from libc.math cimport isfinite
 
-from dualtape.core.kernels cimport DT_ABS, DT_POW, DT_READS_OUT, DT_READS_X, DT_ROWS, rows
+from dualtape.core.kernels cimport DT_POW, DT_ROWS
 from dualtape.core.loops cimport ufuncs
-from dualtape.core.node cimport DT_CAST, DT_COMPLEX, DT_DOUBLE, DT_FLOAT, DT_LOOPS, DT_NONE
+from dualtape.core.node cimport DT_COMPLEX, DT_DOUBLE, DT_FLOAT, DT_LOOPS, DT_NONE
 from dualtape.core.operands cimport Operand, dtype_of
 
 cnp.import_array()
-
-
-cdef int flags_of(int row, int kind) noexcept:
-    """What the slopes of a row read."""
-    if row >= DT_ROWS:
-        return 0
-    if kind == DT_COMPLEX and row == DT_ABS:
-        return DT_READS_X | DT_READS_OUT
-    return rows[row].flags
-
-
-cdef int result_kind(int row, int kind) noexcept:
-    """The kind of a row's result."""
-    if row >= DT_CAST:
-        return row - DT_CAST
-    return DT_DOUBLE if kind == DT_COMPLEX and row == DT_ABS else kind
 
 
 cdef object kind_of_constant(object array, int arity, int *kind):

@@ -15,7 +15,7 @@ from dualtape.core.kernels cimport (
 from dualtape.core.kinds cimport decide, flags_of, kind_of_constant, read_scalar, result_kind
 from dualtape.core.loops cimport item_size, ufuncs as loops
 from dualtape.core.node cimport (
-    DT_CAST, DT_CONJUGATE, DT_DOUBLE, DT_ELEMENTWISE, DT_KINDS, DT_NONE, DT_TYPED, dt_array_node,
+    DT_CAST, DT_CONJUGATE, DT_DOUBLE, DT_ELEMENTWISE, DT_KINDS, DT_LOOPS, DT_NONE, DT_TYPED, dt_array_node,
     dt_operand,
 )
 from dualtape.core.operands cimport (
@@ -347,6 +347,8 @@ cdef object finish(int row, int kind, int out_kind, int arity, Tape tape, Operan
     cdef dt_operand *to
     cdef double *c
     cdef Py_ssize_t *target_steps = NULL
+    cdef char *args[4]
+    cdef Py_ssize_t strides[4]
     node = <dt_array_node *>tape.node_room(sizeof(dt_array_node) - (3 - arity) * sizeof(dt_operand))
     node.n = n
     node.kind = DT_ELEMENTWISE
@@ -401,8 +403,16 @@ cdef object finish(int row, int kind, int out_kind, int arity, Tape tape, Operan
             to.value = c
             to.vstep = zero_steps
     if target is None:
-        out = fresh_of(tape, out_kind, nd, shape)
-        evaluate(row, kind, out_kind, arity, nd, shape, n, operand, flat, memory_of(out.store), NULL)
+        out = fresh(tape, nd, shape) if out_kind == DT_DOUBLE else fresh_of(tape, out_kind, nd, shape)
+        if flat and loops[kind * DT_LOOPS + row].loop != NULL:
+            for k in range(arity):
+                args[k] = operand[k].p
+                strides[k] = item_size[kind] if operand[k].contiguous else 0
+            args[arity] = memory_of(out.store)
+            strides[arity] = item_size[out_kind]
+            loops[kind * DT_LOOPS + row].loop(args, &n, strides, loops[kind * DT_LOOPS + row].data)
+        else:
+            evaluate(row, kind, out_kind, arity, nd, shape, n, operand, flat, memory_of(out.store), NULL)
     else:
         out = target
         unwritten(out.store)

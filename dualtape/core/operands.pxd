@@ -1,5 +1,6 @@
 """Operands of nodes in C."""
 
+cimport numpy as cnp
 from libc.stdint cimport int64_t, uint32_t
 
 from dualtape.core.node cimport dt_array_node
@@ -20,11 +21,16 @@ cdef struct Operand:
 
 cdef int64_t zero_steps[MAX_DIMS]
 
+
+cdef inline char *memory_of(Storage s) noexcept:
+    """The numbers of a storage, which is of a kind that `numbers_of` gives."""
+    return <char *>s.p if s.p != NULL else <char *>cnp.PyArray_DATA(s.data)
+
+
 cdef bint in_c_order(View a)
 cdef View fresh(Tape tape, int nd, const Py_ssize_t *shape)
 cdef View fresh_of(Tape tape, int kind, int nd, const Py_ssize_t *shape)
 cdef object dtype_of(int kind)
-cdef char *memory_of(Storage s) noexcept
 cdef View numbers_of(View a, int *kind)
 cdef int64_t *steps_on(Tape tape, int nd, const Py_ssize_t *step) except NULL
 cdef int keep_value(Tape tape, Storage s) except -1

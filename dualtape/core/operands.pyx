@@ -118,11 +118,6 @@ cdef object numbers(Py_ssize_t n, int kind):
     return out
 
 
-cdef char *memory_of(Storage s) noexcept:
-    """The numbers of a storage, which is of a kind that `numbers_of` gives."""
-    return <char *>s.p if s.p != NULL else <char *>cnp.PyArray_DATA(s.data)
-
-
 cdef View numbers_of(View a, int *kind):
     """An array on a tape as numbers of one of the kinds: itself, or where it is the real or imaginary part of another,
     a view with steps that count doubles, which is not for the user. None where it is neither."""
