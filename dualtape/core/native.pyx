@@ -29,8 +29,6 @@ from dualtape.errors import escaped
 
 cnp.import_array()
 
-cdef object FLOAT64 = np.dtype(np.float64)
-
 
 cdef struct PyObjects:
     void *x[3]

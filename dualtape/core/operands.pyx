@@ -127,7 +127,7 @@ cdef View numbers_of(View a, int *kind):
     if s.p != NULL:
         kind[0] = DT_DOUBLE
         return a
-    if type(s.data) is not np.ndarray:
+    if s.tape is None or type(s.data) is not np.ndarray:
         return None
     dtype = cnp.PyArray_TYPE(s.data)
     if dtype == cnp.NPY_FLOAT:

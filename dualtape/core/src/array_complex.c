@@ -107,9 +107,9 @@ DT_CLONES static void add_finite_products(complex_t *restrict bar, int64_t bs, c
     }
 }
 
-/* The same, where a product is zero that has a factor that is, unless IEEE is asked for. */
+/* The same, where a product is zero that has a factor that is, unless IEEE is asked for: 1, or -1 where w is finite. */
 static void add_products(complex_t *bar, int64_t bs, const complex_t *w, const complex_t *d, int64_t n, int strict) {
-    if (strict || (all_finite(w, n) && all_finite(d, n))) {
+    if (strict > 0 || (strict < 0 && all_finite(d, n))) {
         add_finite_products(bar, bs, w, d, n);
         return;
     }
@@ -245,6 +245,8 @@ void dt_run_complex(const dt_run *r) {
                     v[k] = packed(r->x[k].value + 16 * start * r->x[k].vs, r->x[k].vs, m, rooms[1 + k]);
             if (r->out) out = packed(r->out + 16 * start * r->os, r->os, m, rooms[3]);
         }
+        int strict = r->strict;
+        if (!strict && row != DT_ADD && row != DT_SUB && all_finite(w, m)) strict = -1;
         for (int k = 0; k < node->arity && k < 2; k++) {
             if (!r->x[k].bar) continue;
             const int64_t bs = r->x[k].bs;
@@ -257,12 +259,12 @@ void dt_run_complex(const dt_run *r) {
                 add(bar, bs, w, m, 1.0, -1.0);
             } else if (row == DT_MUL) {
                 const dt_run_operand *y = &r->x[1 - k];
-                add_products(bar, bs, w, packed(y->value + 16 * start * y->vs, y->vs, m, rooms[1]), m, r->strict);
+                add_products(bar, bs, w, packed(y->value + 16 * start * y->vs, y->vs, m, rooms[1]), m, strict);
             } else if (row == DT_EXP) {
-                add_products(bar, bs, w, out, m, r->strict);
+                add_products(bar, bs, w, out, m, strict);
             } else {
                 slopes(r->s, row, k, m, v[0], v[1], out, d);
-                add_products(bar, bs, w, d, m, r->strict);
+                add_products(bar, bs, w, d, m, strict);
             }
         }
     }
