@@ -1,6 +1,6 @@
 """Of what kind of numbers a node is."""
 
-from dualtape.core.kernels cimport DT_ABS, DT_READS_OUT, DT_READS_X, DT_ROWS, rows
+from dualtape.core.kernels cimport DT_ABS, DT_READS_OUT, DT_READS_X, DT_ROWS, DT_TANH, rows
 from dualtape.core.node cimport DT_CAST, DT_COMPLEX, DT_DOUBLE
 from dualtape.core.operands cimport Operand
 
@@ -9,7 +9,9 @@ cdef inline int flags_of(int row, int kind) noexcept:
     """What the slopes of a row read."""
     if row >= DT_ROWS:
         return 0
-    return DT_READS_X | DT_READS_OUT if kind == DT_COMPLEX and row == DT_ABS else rows[row].flags
+    if kind == DT_COMPLEX and (row == DT_ABS or row == DT_TANH):
+        return DT_READS_X | DT_READS_OUT
+    return rows[row].flags
 
 
 cdef inline int result_kind(int row, int kind) noexcept:

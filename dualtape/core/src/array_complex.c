@@ -35,6 +35,20 @@ static inline complex_t divide(complex_t a, complex_t b) {
     return out;
 }
 
+/* 1 / x */
+DT_CLONES static void reciprocals(complex_t *restrict d, const complex_t *restrict x, int64_t n) {
+    const complex_t one = {1.0, 0.0};
+    int64_t unsafe = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double size = x[i].re * x[i].re + x[i].im * x[i].im, scale = 1.0 / size;
+        d[i].re = x[i].re * scale;
+        d[i].im = -x[i].im * scale;
+        unsafe |= !(size > 1e-280) | !(size < 1e280);
+    }
+    if (unsafe)
+        for (int64_t i = 0; i < n; i++) d[i] = divide(one, x[i]);
+}
+
 static inline complex_t times(complex_t a, complex_t b) {
     const complex_t out = {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
     return out;
@@ -139,29 +153,34 @@ static void power_slopes(const dt_shadows *s, const complex_t *x, const complex_
     for (int64_t i = 0; i < n; i++) d[i] = times(*y, d[i]);
 }
 
-/* 4 e / (1 + e)^2, in place. The modulus of e is at most 1. */
-DT_CLONES static void sech2_of_exp(complex_t *e, int64_t n) {
+/* 1 - tanh^2; where that has lost digits 4 e / (1 + e)^2 with e = exp(-2 x), on the right half of the plane. */
+DT_CLONES static void tanh_slopes(complex_t *restrict d, const complex_t *restrict x, const complex_t *restrict out,
+                                  int64_t n) {
     for (int64_t i = 0; i < n; i++) {
-        const complex_t root = {1.0 + e[i].re, e[i].im}, square = times(root, root);
-        const double scale = 4.0 / (square.re * square.re + square.im * square.im);
-        const complex_t down = {scale * square.re, -scale * square.im};
-        e[i] = times(e[i], down);
+        d[i].re = 1.0 - (out[i].re - out[i].im) * (out[i].re + out[i].im);
+        d[i].im = -2.0 * out[i].re * out[i].im;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        if (d[i].re * d[i].re + d[i].im * d[i].im > 0.25) continue;
+        const double by = x[i].re < 0.0 ? 2.0 : -2.0, size = exp(by * x[i].re);
+        const complex_t e = {size * cos(by * x[i].im), size * sin(by * x[i].im)};
+        const complex_t root = {1.0 + e.re, e.im}, square = times(root, root), four = {4.0 * e.re, 4.0 * e.im};
+        d[i] = divide(four, square);
     }
 }
 
 /* The slope by operand k of a row at contiguous points. */
 static void slopes(const dt_shadows *s, int row, int k, int64_t n, const complex_t *x, const complex_t *y,
                    const complex_t *out, complex_t *d) {
-    const complex_t one = {1.0, 0.0}, half = {0.5, 0.0};
     switch (row) {
         case DT_DIV:
-            for (int64_t i = 0; i < n; i++) {
-                d[i] = divide(k ? out[i] : one, y[i]);
-                if (k) {
+            reciprocals(d, y, n);
+            if (k)
+                for (int64_t i = 0; i < n; i++) {
+                    d[i] = times(out[i], d[i]);
                     d[i].re = -d[i].re;
                     d[i].im = -d[i].im;
                 }
-            }
             break;
         case DT_SQUARE:
             for (int64_t i = 0; i < n; i++) {
@@ -177,10 +196,14 @@ static void slopes(const dt_shadows *s, int row, int k, int64_t n, const complex
             }
             break;
         case DT_SQRT:
-            for (int64_t i = 0; i < n; i++) d[i] = divide(half, out[i]);
+            reciprocals(d, out, n);
+            for (int64_t i = 0; i < n; i++) {
+                d[i].re *= 0.5;
+                d[i].im *= 0.5;
+            }
             break;
         case DT_LOG:
-            for (int64_t i = 0; i < n; i++) d[i] = divide(one, x[i]);
+            reciprocals(d, x, n);
             break;
         case DT_SIN:
             unary(s, DT_COS, x, d, n);
@@ -198,14 +221,8 @@ static void slopes(const dt_shadows *s, int row, int k, int64_t n, const complex
         case DT_COSH:
             unary(s, DT_SINH, x, d, n);
             break;
-        case DT_TANH: /* 4 e / (1 + e)^2 with e = exp(-2 x) on the right half of the plane */
-            for (int64_t i = 0; i < n; i++) {
-                const double by = x[i].re < 0.0 ? 2.0 : -2.0;
-                d[i].re = by * x[i].re;
-                d[i].im = by * x[i].im;
-            }
-            unary(s, DT_EXP, d, d, n);
-            sech2_of_exp(d, n);
+        case DT_TANH:
+            tanh_slopes(d, x, out, n);
             break;
         default: /* DT_POW */
             power_slopes(s, x, y, d, n);

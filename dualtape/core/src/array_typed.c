@@ -57,7 +57,7 @@ DT_CLONES static void add_products(float *bar, int64_t bs, const float *w, int64
 }
 
 static const float *packed(const float *x, int64_t step, int64_t n, float *room) {
-    if (step == 1) return x;
+    if (!x || step == 1) return x;
     for (int64_t i = 0; i < n; i++) room[i] = x[i * step];
     return room;
 }
@@ -80,22 +80,52 @@ DT_CLONES static void sech2_of_exp(float *e, int64_t n) {
     for (int64_t i = 0; i < n; i++) e[i] = 4.0f * e[i] / ((1.0f + e[i]) * (1.0f + e[i]));
 }
 
-/* Slopes that are elementary functions, by NumPy's vector loops for float32: whether the row is one of those. */
-static int vector_slopes(const dt_shadows *s, int row, const float *x, float *d, int64_t n) {
-    if (n < 8) return 0;
-    if (row == DT_TANH && dt_loop_of(s, DT_FLOAT, DT_EXP)->loop) {
-        for (int64_t i = 0; i < n; i++) d[i] = -2.0f * fabsf(x[i]);
-        unary_loop(dt_loop_of(s, DT_FLOAT, DT_EXP), d, d, n);
-        sech2_of_exp(d, n);
-    } else if (row == DT_SIN && dt_loop_of(s, DT_FLOAT, DT_COS)->loop) {
-        unary_loop(dt_loop_of(s, DT_FLOAT, DT_COS), x, d, n);
-    } else if (row == DT_COS && dt_loop_of(s, DT_FLOAT, DT_SIN)->loop) {
-        unary_loop(dt_loop_of(s, DT_FLOAT, DT_SIN), x, d, n);
-        for (int64_t i = 0; i < n; i++) d[i] = -d[i];
-    } else {
-        return 0;
+/* c / x */
+DT_CLONES static void divide(float *restrict d, const float *restrict x, int64_t n, float c) {
+    for (int64_t i = 0; i < n; i++) d[i] = c / x[i];
+}
+
+/* The slope by operand k, in single precision, at contiguous points: of rows that are arithmetic, or for which NumPy
+ * has a vector loop. Whether the row is one of those. */
+static int single_slopes(const dt_shadows *s, int row, int k, int64_t n, const float *x, const float *y,
+                         const float *out, float *d) {
+    const dt_ufunc *f;
+    switch (row) {
+        case DT_DIV:
+            divide(d, y, n, 1.0f);
+            if (k)
+                for (int64_t i = 0; i < n; i++) d[i] *= -out[i];
+            return 1;
+        case DT_SQUARE:
+            for (int64_t i = 0; i < n; i++) d[i] = 2.0f * x[i];
+            return 1;
+        case DT_SQRT:
+            divide(d, out, n, 0.5f);
+            return 1;
+        case DT_RECIPROCAL:
+            for (int64_t i = 0; i < n; i++) d[i] = -out[i] * out[i];
+            return 1;
+        case DT_EXP:
+            memcpy(d, out, (size_t)n * sizeof *d);
+            return 1;
+        case DT_TANH:
+            f = dt_loop_of(s, DT_FLOAT, DT_EXP);
+            if (n < 8 || !f->loop) return 0;
+            for (int64_t i = 0; i < n; i++) d[i] = -2.0f * fabsf(x[i]);
+            unary_loop(f, d, d, n);
+            sech2_of_exp(d, n);
+            return 1;
+        case DT_SIN:
+        case DT_COS:
+            f = dt_loop_of(s, DT_FLOAT, row == DT_SIN ? DT_COS : DT_SIN);
+            if (n < 8 || !f->loop) return 0;
+            unary_loop(f, x, d, n);
+            if (row == DT_COS)
+                for (int64_t i = 0; i < n; i++) d[i] = -d[i];
+            return 1;
+        default:
+            return 0;
     }
-    return 1;
 }
 
 void dt_run_float(const dt_run *r) {
@@ -124,28 +154,30 @@ void dt_run_float(const dt_run *r) {
             break;
     }
     double rooms[4][BLOCK], d[3][BLOCK];
-    float narrow[2][BLOCK];
     double *const ds[3] = {d[0], d[1], d[2]};
+    float narrow[3][BLOCK], slope[BLOCK];
     for (int64_t start = 0; start < r->n; start += BLOCK) {
         const int64_t m = r->n - start < BLOCK ? r->n - start : BLOCK;
-        const char *p = x[0].value ? x[0].value + 4 * start * x[0].vs : NULL;
-        const char *o = r->out ? r->out + 4 * start * r->os : NULL;
-        const float *slope = narrow[0];
-        if (node->row == DT_EXP) {
-            slope = packed((const float *)o, r->os, m, narrow[0]);
-        } else if (!p || !vector_slopes(r->s, node->row, packed((const float *)p, x[0].vs, m, narrow[1]), narrow[0], m)) {
-            const double *v[3] = {NULL, NULL, NULL};
-            for (int k = 0; k < node->arity; k++)
-                v[k] = x[k].value ? widened(x[k].value + 4 * start * x[k].vs, x[k].vs, m, rooms[k]) : NULL;
-            dt_slopes(r->s, node->row, m, v[0], v[1], v[2], widened(o, r->os, m, rooms[3]), ds);
-            slope = NULL;
+        const char *v[4] = {NULL, NULL, NULL, r->out ? r->out + 4 * start * r->os : NULL};
+        const float *near[2] = {NULL, NULL};
+        for (int k = 0; k < node->arity; k++) {
+            v[k] = x[k].value ? x[k].value + 4 * start * x[k].vs : NULL;
+            if (k < 2) near[k] = packed((const float *)v[k], x[k].vs, m, narrow[k]);
         }
+        const float *out = packed((const float *)v[3], r->os, m, narrow[2]);
+        int wide = 0; /* whether the slopes are there in double precision */
         for (int k = 0; k < node->arity; k++) {
             if (!bars[k]) continue;
-            if (!slope)
-                for (int64_t i = 0; i < m; i++) narrow[0][i] = (float)d[k][i];
-            add_products(bars[k] + start * x[k].bs, x[k].bs, w + start * r->ws, r->ws, slope ? slope : narrow[0], 1, m,
-                         r->strict);
+            if (wide || !single_slopes(r->s, node->row, k, m, near[0], near[1], out, slope)) {
+                if (!wide)
+                    dt_slopes(r->s, node->row, m, widened(v[0], x[0].vs, m, rooms[0]),
+                              node->arity > 1 ? widened(v[1], x[1].vs, m, rooms[1]) : NULL,
+                              node->arity > 2 ? widened(v[2], x[2].vs, m, rooms[2]) : NULL,
+                              widened(v[3], r->os, m, rooms[3]), ds);
+                wide = 1;
+                for (int64_t i = 0; i < m; i++) slope[i] = (float)d[k][i];
+            }
+            add_products(bars[k] + start * x[k].bs, x[k].bs, w + start * r->ws, r->ws, slope, 1, m, r->strict);
         }
     }
 }
