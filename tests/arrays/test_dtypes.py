@@ -413,3 +413,20 @@ def test_numbers_that_an_ended_derivative_left_are_kept(kind):
 
     x = numbers((600,), kind)
     np.testing.assert_allclose(dt.gradient(f, x), 2 * np.conj(x), rtol=1e-6)
+
+
+def test_slopes_of_tiny_and_huge_complex_numbers():
+    z = np.array([1e-170 * (1 + 1j), 1e170 * (1 - 2j), 1 - 1j])
+    np.testing.assert_allclose(dt.gradient(lambda z: np.sum(np.log(z)).real, z), np.conj(1 / z), rtol=1e-14)
+    w = np.array([1e-200, 1e180, 2.0 + 1j])
+    found = dt.gradient(lambda z, w: np.sum(w / z).real, z[1:], w[1:])
+    np.testing.assert_allclose(found[1], np.conj(1 / z[1:]), rtol=1e-14)
+    np.testing.assert_allclose(found[0], np.conj(-w[1:] / z[1:] / z[1:]), rtol=1e-14)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.complex128])
+@pytest.mark.parametrize("shape", [(), (1,), (7,), (3, 43), (129,), (5, 7, 11), (70000,)])
+def test_sums_of_all_elements_are_numpys(shape, kind):
+    x = numbers(shape, kind) * kind(1000.3)
+    for f in (lambda x: x.sum(), np.sum, lambda x: x.T.sum(), lambda x: (x * 1.0).sum(keepdims=True)):
+        np.testing.assert_array_equal(dt.pullback(f, x)[0], f(x))
