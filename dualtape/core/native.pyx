@@ -10,7 +10,8 @@ from libc.stdint cimport int64_t
 from dualtape.core cimport array as core_array
 from dualtape.core.array cimport VarArray
 from dualtape.core.kernels cimport (
-    DT_CONSTANT, DT_MUL, DT_NEEDS_SCIPY, DT_READS_OUT, DT_READS_X, DT_READS_Y, DT_ROWS, load_special, rows,
+    DT_CONSTANT, DT_MUL, DT_NEEDS_SCIPY, DT_POS, DT_READS_OUT, DT_READS_X, DT_READS_Y, DT_ROWS, load_special,
+    rows,
 )
 from dualtape.core.kinds cimport decide, flags_of, kind_of_constant, read_scalar, result_kind
 from dualtape.core.loops cimport item_size, ufuncs as loops
@@ -446,12 +447,13 @@ def row(int index, *args):
 
 
 def cast(a, dtype):
-    """An array as one of another dtype; None where no node in C is made for them."""
-    if type(a) is not VarArray:
+    """A copy of an array in some dtype; None where no node in C is made for them."""
+    cdef int own = DT_DOUBLE
+    if type(a) is not VarArray or numbers_of(a, &own) is None:
         return None
     for kind in range(DT_KINDS):
         if dtype == dtype_of(kind):
-            return record(DT_CAST + kind, a, None, None, 1, None)
+            return record(DT_POS if kind == own else DT_CAST + kind, a, None, None, 1, None)
     return None
 
 

@@ -128,6 +128,7 @@ UNARY |= {
     "sum of an axis": lambda x: np.sum(x, axis=0) if x.ndim else x * 1,
     "sum keeps an axis": lambda x: np.sum(x, axis=-1, keepdims=True) * x if x.ndim else x * 1,
     "astype": lambda x: (x * x).astype(np.complex128),
+    "astype its own": lambda x: x.astype(x.dtype) * x,
     "hypot": lambda x: np.hypot(x.real, 2.0),
 }
 LAYOUTS = {
