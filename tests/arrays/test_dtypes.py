@@ -431,3 +431,8 @@ def test_sums_of_all_elements_are_numpys(shape, kind):
     x = numbers(shape, kind) * kind(1000.3)
     for f in (lambda x: x.sum(), np.sum, lambda x: x.T.sum(), lambda x: (x * 1.0).sum(keepdims=True)):
         np.testing.assert_array_equal(dt.pullback(f, x)[0], f(x))
+
+
+def test_a_rule_and_a_node_read_the_same_numbers():
+    """The rule keeps a copy in double precision; the node reads the memory itself."""
+    check(lambda x: x * np.array(1.2) + np.log(x), numbers((), np.float32))
