@@ -21,7 +21,7 @@ DEBUG = os.environ.get("DUALTAPE_DEBUG", "") not in ("", "0")
 SANITIZE = os.environ.get("DUALTAPE_SANITIZE", "")
 WINDOWS = sys.platform == "win32"
 
-_SWEEPS = ("sweep", "array", "second", "lanes", "lanes_elementwise", "lanes_products")
+_SWEEPS = ("sweep", "array", "array_typed", "array_complex", "second", "lanes", "lanes_elementwise", "lanes_products")
 
 # The C sources that each extension links: one extension for each C file.
 EXTENSIONS = {
@@ -37,9 +37,10 @@ EXTENSIONS = {
     "dualtape.core.assign": [],
     "dualtape.core.elements": [],
     "dualtape.core.array": [],
-    "dualtape.core.loops": [],
+    "dualtape.core.loops": [SRC / "casts.c"],
     "dualtape.core.floating": [],
     "dualtape.core.operands": [],
+    "dualtape.core.kinds": [],
     "dualtape.core.native": [],
     "dualtape.core.linear": [],
     "dualtape.core.shadows": [],

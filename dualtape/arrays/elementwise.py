@@ -209,10 +209,15 @@ def pull_row(row, k, bar, primals, out):
     """The adjoint of operand k of a row whose operands are plain arrays of the adjoint's shape, None where the
     slopes do not read them.
     """
+    if row >= len(RULES):  # another kind of number, or the conjugate
+        return np.conjugate(bar) if row == native.CONJUGATE else bar
     name = RULES[row].name
     if name in _LINEAR:
         return bar if _LINEAR[name][k] == 1 else -bar
-    return times(bar, _quietly(row, k, [1.0 if p is None else p for p in primals], 0.0 if out is None else out))
+    if name == "abs" and _is_complex(primals[0]):
+        return bar * _direction(primals[0], out)
+    d = _quietly(row, k, [1.0 if p is None else p for p in primals], 0.0 if out is None else out)
+    return times(bar, np.conjugate(d) if _is_complex(d) else d)
 
 
 def _quietly(row, k, primals, out):
@@ -258,21 +263,20 @@ def _like(bar, primal):
     return bar
 
 
+def _direction(z, out):
+    """The direction of z, whose modulus is `out`: 0 at 0."""
+    return (
+        z / np.where(plain_of(out) == 0, 1.0, out) if not _any_traced(out) else z / _where(plain_of(out) == 0, 1.0, out)
+    )
+
+
 def _modulus(z):
     """|z|, which is no holomorphic function."""
-
-    def direction(z, out):
-        return (
-            z / np.where(plain_of(out) == 0, 1.0, out)
-            if not _any_traced(out)
-            else z / _where(plain_of(out) == 0, 1.0, out)
-        )
-
     return apply(
         lambda z: value(ROWS["abs"], z),
         (z,),
-        lambda k, t, out, z: (np.conjugate(direction(z, out)) * t).real,
-        lambda k, bar, out, z: bar * direction(z, out),
+        lambda k, t, out, z: (np.conjugate(_direction(z, out)) * t).real,
+        lambda k, bar, out, z: bar * _direction(z, out),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from dualtape.arrays.apply import apply_linear, is_array, unbroadcast
 from dualtape.arrays.elementwise import _any_traced
-from dualtape.core import traced
+from dualtape.core import native, traced
 from dualtape.core.array import Array
 from dualtape.core.assign import assign
 from dualtape.core.traced import Traced
@@ -352,6 +352,9 @@ def astype(x, dtype, order="K"):
             "Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=3
         )
         return astype(x.real, dtype)
+    out = native.cast(x, dtype)
+    if out is not None:
+        return out
     own = x.dtype
     return apply_linear(
         lambda x: _plain_astype(x, dtype),

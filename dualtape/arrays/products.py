@@ -70,7 +70,8 @@ def _matmul_vjp(k, bar, out, x, y):
 
 def pull_matmul(k, bar, other):
     """The adjoint of one factor of a product of two matrices, from the other, which is plain."""
-    return _plain_matmul(bar, other.T) if k == 0 else _plain_matmul(other.T, bar)
+    other = conjugate_transpose(other)
+    return _plain_matmul(bar, other) if k == 0 else _plain_matmul(other, bar)
 
 
 def _conjugated(x):

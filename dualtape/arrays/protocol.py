@@ -10,7 +10,7 @@ from dualtape.arrays.apply import apply_linear, is_array
 from dualtape.arrays.moves import array, copy, positions, scatter, setitem, where
 from dualtape.arrays.products import matmul
 from dualtape.arrays.reductions import accumulate, as_array, axes_of, cumprod, cumsum, extreme, prod, reduce, sum_
-from dualtape.core import floating, linear
+from dualtape.core import floating, linear, native
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
 from dualtape.core.values import level_of, plain_array, plain_of
@@ -45,6 +45,9 @@ def conjugate(x):
     """np.conjugate, which is linear over the reals: tangents and adjoints are conjugated."""
     if not rows._is_complex(x):
         return rows.elementwise(rows.ROWS["pos"], (x,))
+    out = native.row(native.CONJUGATE, x)
+    if out is not None:
+        return out
     return apply_linear(_plain_conjugate, (x,), lambda bar, wanted: (conjugate_any(bar),))
 
 
@@ -159,10 +162,10 @@ _SCIPY = {name.rpartition(".")[2] for rule in RULES for name in rule.ufuncs if n
 
 def rows_of_ufuncs():
     """The rows of NumPy's ufuncs, by the ufunc."""
-    return {
+    return {np.conjugate: native.CONJUGATE} | {
         getattr(np, name): row
         for name, row in ROW_OF_UFUNC.items()
-        if isinstance(getattr(np, name, None), np.ufunc) and not RULES[row].constant
+        if isinstance(getattr(np, name, None), np.ufunc) and not RULES[row].constant and name != "float_power"
     }
 
 

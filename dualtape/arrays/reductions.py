@@ -101,6 +101,8 @@ def _is_zero(x):
 def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
     """np.mean."""
     x = as_array(a)
+    if axis is None and dtype is None and not keepdims and where is True and isinstance(x, VarArray) and x.size:
+        return x.sum() / x.size
     keepdims = keepdims is not _ABSENT and bool(keepdims)
     axes = _counted_axes(x, axis)
     if where is True or where is _ABSENT:

@@ -102,7 +102,7 @@ def accumulate(flat, Reference r, bar):
     view[...] = view + bar
 
 
-def reference_at(id, offset, shape, steps):
+def reference_at(id, offset, shape, steps, part=0):
     """The reference of a view, from its geometry."""
     cdef Reference r = Reference.__new__(Reference)
     cdef View g = View.__new__(View)
@@ -111,7 +111,7 @@ def reference_at(id, offset, shape, steps):
     g.store = no_storage
     g.nd = len(shape)
     g.offset = offset
-    g.part = 0
+    g.part = part
     g.size = 1
     for k in range(g.nd):
         g.shape_[k] = shape[k]

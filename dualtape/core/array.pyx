@@ -31,6 +31,8 @@ from dualtape.rules.table import RULES
 cnp.import_array()
 
 cdef int SQUARE = [rule.name for rule in RULES].index("square")
+cdef object FLOAT64 = np.dtype(np.float64)
+cdef object SUM = np.sum
 
 cdef extern from *:
     """
@@ -57,6 +59,12 @@ cdef extern from *:
 cdef extern from "Python.h":
     void Py_SET_REFCNT(PyObject *o, Py_ssize_t n)
     void PyObject_Free(void *p)
+
+
+cdef object number(View a):
+    """The only element of a 0-d view; of a dtype that has nodes in C but no scalars, a 0-d copy."""
+    out = None if a.store.level == 0 or a.dtype is FLOAT64 else native_row(DT_POS, a, None, None, 1)
+    return element(a) if out is None else out
 
 
 cdef object checked_key(object key):
@@ -185,7 +193,7 @@ cdef class Array(View):
                 return view
             if self.store.p != NULL and not self.part:
                 return read_element(self.store, view.offset)
-            return element(view)
+            return number(view)
         key = checked_key(key)
         probe = bottom(self)
         part = probe[key]
@@ -197,7 +205,7 @@ cdef class Array(View):
         # An array without axes counts as an integer, but makes NumPy copy where a view is looked for.
         keys = key if type(key) is tuple else (key,)
         keys = [int(k) if isinstance(k, np.ndarray) else k for k in keys]
-        return element(subview(self, probe[(*keys, ...)]))
+        return number(subview(self, probe[(*keys, ...)]))
 
     def __setitem__(self, key, value):
         cdef View view
@@ -357,6 +365,8 @@ cdef class Array(View):
         return HOOKS["ufunc"](ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function, types, args, kwargs):
+        if function is SUM and len(args) == 1 and not kwargs and args[0] is self:
+            return self.sum()
         return HOOKS["function"](function, args, kwargs)
 
     def __getattr__(self, name):
@@ -376,6 +386,14 @@ cdef class Array(View):
 
     def __dir__(self):
         return sorted({*object.__dir__(self), *METHODS, *[p for p in PROPERTIES if not p.endswith("=")]})
+
+    def sum(self, *args, **kwargs):
+        """The sum of all elements, or along axes; parameters as for ``ndarray.sum``."""
+        if not args and not kwargs and self.size:
+            out = native_total(self, None, False)
+            if out is not None:
+                return out
+        return METHODS["sum"](self, *args, **kwargs)
 
     def copy(self, order="C"):
         """A copy in memory of its own; `order` as for ndarray."""

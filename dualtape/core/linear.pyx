@@ -1,5 +1,5 @@
-"""Assignments, sums and matrix products of arrays of float64, recorded as nodes in C. What they are not made for, they
-decline."""
+"""Assignments, sums and matrix products of arrays of float64, float32 and complex128, recorded as nodes in C. What they
+are not made for, they decline."""
 
 import numpy as np
 
@@ -9,12 +9,16 @@ from libc.string cimport memcpy
 
 from dualtape.core cimport array as core_array
 from dualtape.core.array cimport VarArray
-from dualtape.core.kernels cimport DT_MUL, DT_POS, DT_ROWS
-from dualtape.core.loops cimport ufuncs as loops
+from dualtape.core.kernels cimport DT_ADD, DT_MUL, DT_POS, DT_ROWS
+from dualtape.core.kinds cimport kind_of_constant
+from dualtape.core.loops cimport item_size, ufuncs as loops
 from dualtape.core.native cimport record
-from dualtape.core.node cimport DT_MATMUL, DT_NONE, DT_SUM, dt_array_node, dt_operand
+from dualtape.core.node cimport (
+    DT_CAST, DT_COMPLEX, DT_DOUBLE, DT_LOOPS, DT_MATMUL, DT_NONE, DT_SUM, DT_TYPED, dt_array_node, dt_operand,
+)
 from dualtape.core.operands cimport (
-    append_array_node, fresh, in_c_order, is_native, keep_value, kept_constant, packed_on, steps_on, zero_steps,
+    append_array_node, dtype_of, fresh_of, in_c_order, keep_value, kept_constant, memory_of, numbers_of, packed_on,
+    steps_on, zero_steps,
 )
 from dualtape.core.tape cimport DT_ARRAY, DT_STATE_OPEN, Tape, Var, append_node, new_var
 from dualtape.core.values cimport plain_of
@@ -31,24 +35,19 @@ def write(View target, value):
     Returns
     -------
     bool
-        Whether it was done: target and value are of float64 on one tape, or the value is plain.
+        Whether it was done: target and value are of one shape, on one tape, in memory of their own.
     """
-    cdef int i
-    if not is_native(target) or target.readonly:
+    cdef int i, kind = DT_DOUBLE, own = DT_DOUBLE
+    if type(value) is not VarArray or type(target) is not VarArray or target.readonly:
         return False
-    if type(value) is VarArray and (<View>value).store is target.store:
+    if (<View>value).store is target.store or (<View>value).nd != target.nd:
         return False
-    if type(value) is not VarArray and type(value) is not Var and type(value) is not float:
-        return False
-    # Broadcast to the target: a value of fewer axes, or with axes of length 1.
-    if type(value) is VarArray:
-        if (<View>value).nd != target.nd:
+    for i in range(target.nd):
+        if (<View>value).shape_[i] != target.shape_[i]:
             return False
-        for i in range(target.nd):
-            if (<View>value).shape_[i] != target.shape_[i]:
-                return False
-        return record(DT_POS, value, None, None, 1, target) is not None
-    return False
+    if numbers_of(value, &kind) is None or numbers_of(target, &own) is None:
+        return False
+    return record(DT_POS if kind == own else DT_CAST + own, value, None, None, 1, target) is not None
 
 
 def inplace(int row, View target, value):
@@ -59,7 +58,7 @@ def inplace(int row, View target, value):
     bool
         Whether it was done.
     """
-    if not is_native(target) or target.readonly:
+    if type(target) is not VarArray or target.readonly or row > 3:
         return False
     if type(value) is VarArray:
         if (<View>value).store is target.store:
@@ -71,31 +70,55 @@ def inplace(int row, View target, value):
             return False
     elif type(value) is not float and type(value) is not int and type(value) is not np.ndarray:
         return False
-    if row > 3:
-        return False
     return record(row, target, value, None, 2, target) is not None
 
 
 def total(View a, axes, bint keepdims):
     """np.sum over some axes as a node in C; None where it is not made for it."""
+    return record_total(a, None if len(axes) == a.nd else axes, keepdims)
+
+
+cdef object record_total(View a, tuple axes, bint keepdims):
+    """The sum over some axes, or where they are None over all."""
     cdef Tape tape
     cdef Storage s
     cdef dt_array_node *node
     cdef View out = None
     cdef Py_ssize_t step[MAX_DIMS]
-    cdef Py_ssize_t shape[MAX_DIMS]
-    cdef int k, j = 0
+    cdef int k, j = 0, kind = DT_DOUBLE
     cdef uintptr_t bits
-    if not is_native(a):
+    cdef double start[2]
+    cdef char *args[3]
+    cdef Py_ssize_t strides[3]
+    cdef object value = None
+    cdef View x = numbers_of(a, &kind) if type(a) is VarArray else None
+    if x is None:
         return None
     s = a.store
     tape = s.tape
     if tape.t.state != DT_STATE_OPEN or tape.level != s.level:
         raise escaped()
-    value = np.add.reduce(plain_of(a), axis=None if len(axes) == a.nd else axes, keepdims=keepdims)
+    if axes is None and not keepdims and in_c_order(x):
+        # As np.add.reduce does, without its cost: the loop for additions, its result being its first operand.
+        if kind != DT_DOUBLE:
+            out = fresh_of(tape, kind, 0, NULL)
+        start[0] = start[1] = 0.0
+        args[0] = args[2] = <char *>start
+        args[1] = memory_of(s) + x.offset * item_size[kind]
+        strides[0] = strides[2] = 0
+        strides[1] = item_size[kind]
+        if x.size:
+            loops[kind * DT_LOOPS + DT_ADD].loop(args, &x.size, strides, loops[kind * DT_LOOPS + DT_ADD].data)
+        if out is None:
+            value = start[0]
+        else:
+            memcpy(memory_of(out.store), start, item_size[kind])
+    else:
+        value = np.add.reduce(plain_of(a), axis=axes, keepdims=keepdims)
     node = <dt_array_node *>tape.node_room(sizeof(dt_array_node) - 2 * sizeof(dt_operand))
     node.n = a.size
-    node.kind = DT_SUM
+    node.kind = DT_SUM if kind == DT_DOUBLE else DT_TYPED + DT_SUM
+    node.elements = 5 * kind
     node.row = DT_POS
     node.nd = a.nd
     node.arity = 1
@@ -103,26 +126,26 @@ def total(View a, axes, bint keepdims):
     node.shape = <const int64_t *>steps_on(tape, a.nd, a.shape_)
     node.x[0].storage = s.id
     node.x[0].scalar = DT_NONE
-    node.x[0].at = a.offset
+    node.x[0].at = x.offset
     node.x[0].value = NULL
     node.x[0].vstep = NULL
-    node.x[0].bstep = NULL if in_c_order(a) else steps_on(tape, a.nd, a.step_)
+    node.x[0].bstep = NULL if in_c_order(x) else steps_on(tape, x.nd, x.step_)
     node.out.value = NULL
     node.out.vstep = NULL
     node.out.at = 0
     node.out.scalar = DT_NONE
-    if type(value) is np.float64:
+    if type(value) is np.float64 or type(value) is float:
         node.out.storage = DT_NONE
         node.out.bstep = zero_steps
         bits = <uintptr_t>node
         tape.t.arrays |= 2
         return new_var(tape, DT_ARRAY, <uint32_t>bits, <uint32_t>(bits >> 32), value)
-    for k in range(cnp.PyArray_NDIM(value)):
-        shape[k] = cnp.PyArray_DIM(value, k)
-    out = fresh(tape, cnp.PyArray_NDIM(value), shape)
-    memcpy(out.store.p, cnp.PyArray_DATA(np.ascontiguousarray(value)), 8 * out.size)
+    if out is None:
+        value = np.asarray(value, order="C")
+        out = fresh_of(tape, kind, cnp.PyArray_NDIM(value), <Py_ssize_t *>cnp.PyArray_DIMS(value))
+        memcpy(memory_of(out.store), cnp.PyArray_DATA(value), cnp.PyArray_NBYTES(value))
     for k in range(a.nd):
-        if k in axes:
+        if axes is None or k in axes:
             step[k] = 0
             j += keepdims
         else:
@@ -134,15 +157,24 @@ def total(View a, axes, bint keepdims):
     return out
 
 
+cdef object in_kind(object x, int kind):
+    """An array, traced or plain, as one of a kind."""
+    if type(x) is VarArray:
+        return record(DT_CAST + kind, x, None, None, 1, None)
+    return x.astype(dtype_of(kind))
+
+
 cdef object record_matmul(object a, object b):
     """The product of matrices and vectors of one tape, or of one and a plain one; None where it is not made for it."""
     cdef Tape tape = None
     cdef dt_array_node *node
     cdef Py_ssize_t dims[2][2]
     cdef Py_ssize_t step[2][2]
-    cdef double *p[2]
+    cdef char *p[2]
     cdef int nd[2]
-    cdef int side
+    cdef int kinds[2]
+    cdef int side, kind
+    cdef Py_ssize_t size
     cdef Py_ssize_t m, k, n, i, j, l
     cdef Py_ssize_t shape[2]
     cdef int64_t *numbers
@@ -150,15 +182,20 @@ cdef object record_matmul(object a, object b):
     cdef View x, out = None
     cdef double value = 0.0
     cdef uintptr_t bits
-    cdef double *to
+    cdef char *to
+    cdef double *x_
+    cdef double *y_
     cdef char *args[3]
     cdef Py_ssize_t sizes[4]
     cdef Py_ssize_t strides[9]
     given = [a, b]
     for side in range(2):
         arg = given[side]
-        if is_native(arg):
-            x = <View>arg
+        if type(arg) is VarArray:
+            x = numbers_of(arg, &kinds[side])
+            if x is None:
+                return None
+            given[side] = x
             if tape is None:
                 tape = x.store.tape
             elif tape is not x.store.tape:
@@ -166,15 +203,16 @@ cdef object record_matmul(object a, object b):
             if x.store.level != tape.level:
                 raise escaped()
             nd[side] = x.nd
-            p[side] = x.store.p + x.offset
+            p[side] = memory_of(x.store) + x.offset * item_size[kinds[side]]
             for i in range(x.nd if x.nd <= 2 else 0):
                 dims[side][i] = x.shape_[i]
                 step[side][i] = x.step_[i]
-        elif type(arg) is np.ndarray and cnp.PyArray_TYPE(arg) == cnp.NPY_FLOAT64:
-            if not cnp.PyArray_ISCARRAY_RO(arg):
-                arg = given[side] = np.array(arg, dtype=np.float64, order="C")
+        elif type(arg) is np.ndarray:
+            arg = given[side] = kind_of_constant(arg, 1, &kinds[side])
+            if arg is None:
+                return None
             nd[side] = cnp.PyArray_NDIM(arg)
-            p[side] = <double *>cnp.PyArray_DATA(arg)
+            p[side] = <char *>cnp.PyArray_DATA(arg)
             for i in range(nd[side] if nd[side] <= 2 else 0):
                 dims[side][i] = cnp.PyArray_DIM(arg, i)
             step[side][nd[side] - 1 if 0 < nd[side] <= 2 else 0] = 1
@@ -199,9 +237,15 @@ cdef object record_matmul(object a, object b):
     m, k, n = dims[0][0], dims[0][1], dims[1][1]
     if k != dims[1][0]:
         return None
+    kind = kinds[0]
+    if kinds[1] != kind:
+        kind = DT_COMPLEX if kind == DT_COMPLEX or kinds[1] == DT_COMPLEX else DT_DOUBLE
+        return record_matmul(a if kinds[0] == kind else in_kind(a, kind), b if kinds[1] == kind else in_kind(b, kind))
+    size = item_size[kind]
     node = <dt_array_node *>tape.node_room(sizeof(dt_array_node) - sizeof(dt_operand))
     node.n = m * n
-    node.kind = DT_MATMUL
+    node.kind = DT_MATMUL if kind == DT_DOUBLE else DT_TYPED + DT_MATMUL
+    node.elements = 5 * kind
     node.row = DT_MUL
     node.nd = 2
     node.arity = 2
@@ -225,13 +269,13 @@ cdef object record_matmul(object a, object b):
             if type(given[1 - side]) is VarArray:
                 if 4 * x.size < x.store.size:
                     # A small view of a large storage is copied, and not the storage when it is written to.
-                    node.x[side].value = packed_on(tape, x.nd, x.shape_, x.size, p[side], x.step_)
+                    node.x[side].value = packed_on(tape, kind, x.nd, x.shape_, x.size, p[side], x.step_)
                     packed = <int64_t *>tape.node_room(16)
                     packed[0], packed[1] = dims[side][1], 1
                     node.x[side].vstep = packed
                 else:
                     keep_value(tape, x.store)
-                    node.x[side].value = p[side]
+                    node.x[side].value = <double *>p[side]
         else:
             node.x[side].value = kept_constant(tape, arg)
     node.out.value = NULL
@@ -240,32 +284,34 @@ cdef object record_matmul(object a, object b):
     node.out.scalar = DT_NONE
     node.out.bstep = numbers + 7
     numbers[7], numbers[8] = n, 1
-    if nd[0] == 1 and nd[1] == 1:
-        to = &value
+    if nd[0] == 1 and nd[1] == 1 and kind == DT_DOUBLE:
+        to = <char *>&value
     else:
         shape[0] = m if nd[0] == 2 else n
         shape[1] = n
-        out = fresh(tape, nd[0] + nd[1] - 2, shape)
-        to = out.store.p
-    if m * k * n <= 128:
+        out = fresh_of(tape, kind, nd[0] + nd[1] - 2, shape)
+        to = memory_of(out.store)
+    if kind == DT_DOUBLE and m * k * n <= 128:
         for i in range(m):
             for j in range(n):
                 value = 0.0
+                x_ = <double *>p[0] + i * step[0][0]
+                y_ = <double *>p[1] + j * step[1][1]
                 for l in range(k):
-                    value += p[0][i * step[0][0] + l * step[0][1]] * p[1][l * step[1][0] + j * step[1][1]]
-                to[i * n + j] = value
+                    value += x_[l * step[0][1]] * y_[l * step[1][0]]
+                (<double *>to)[i * n + j] = value
     else:
-        args[0] = <char *>p[0]
-        args[1] = <char *>p[1]
-        args[2] = <char *>to
+        args[0] = p[0]
+        args[1] = p[1]
+        args[2] = to
         sizes[0], sizes[1], sizes[2], sizes[3] = 1, m, k, n
         strides[0] = strides[1] = strides[2] = 0
         for i in range(2):
-            strides[3 + i] = 8 * step[0][i]
-            strides[5 + i] = 8 * step[1][i]
-        strides[7] = 8 * n
-        strides[8] = 8
-        loops[<int>DT_ROWS].loop(args, sizes, strides, loops[<int>DT_ROWS].data)
+            strides[3 + i] = size * step[0][i]
+            strides[5 + i] = size * step[1][i]
+        strides[7] = size * n
+        strides[8] = size
+        loops[kind * DT_LOOPS + <int>DT_ROWS].loop(args, sizes, strides, loops[kind * DT_LOOPS + <int>DT_ROWS].data)
     bits = <uintptr_t>node
     tape.t.arrays |= 2
     if out is None:
@@ -282,3 +328,4 @@ def product(a, b):
 
 
 core_array.native_matmul = record_matmul
+core_array.native_total = record_total

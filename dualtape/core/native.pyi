@@ -1,3 +1,6 @@
 from typing import Any
 
+CONJUGATE: int
+
 def row(index: Any, *args: Any) -> Any: ...
+def cast(a: Any, dtype: Any) -> Any: ...

@@ -1,5 +1,5 @@
-"""Rows of the rule table on arrays of float64, recorded as nodes in C. What it is not made for, it declines by None,
-and the general rules do it."""
+"""Rows of the rule table on arrays of float64, float32 and complex128, recorded as nodes in C. What it is not made for,
+it declines by None, and the general rules do it."""
 
 import numpy as np
 
@@ -10,13 +10,18 @@ from libc.stdint cimport int64_t
 from dualtape.core cimport array as core_array
 from dualtape.core.array cimport VarArray
 from dualtape.core.kernels cimport (
-    DT_CONSTANT, DT_MUL, DT_NEEDS_SCIPY, DT_READS_OUT, DT_READS_X, DT_READS_Y, load_special, rows,
+    DT_CONSTANT, DT_MUL, DT_NEEDS_SCIPY, DT_POS, DT_READS_OUT, DT_READS_X, DT_READS_Y, DT_ROWS, load_special,
+    rows,
 )
-from dualtape.core.loops cimport ufuncs as loops
-from dualtape.core.node cimport DT_ELEMENTWISE, DT_NONE, dt_array_node, dt_operand
+from dualtape.core.kinds cimport decide, flags_of, kind_of_constant, read_scalar, result_kind
+from dualtape.core.loops cimport item_size, ufuncs as loops
+from dualtape.core.node cimport (
+    DT_CAST, DT_CONJUGATE, DT_DOUBLE, DT_ELEMENTWISE, DT_KINDS, DT_LOOPS, DT_NONE, DT_TYPED, dt_array_node,
+    dt_operand,
+)
 from dualtape.core.operands cimport (
-    Operand, align, align_contiguous, append_array_node, evaluate, fresh, in_c_order, keep_value, kept_constant,
-    memory_order, packed_on, packed_steps, steps_on, widen, zero_steps,
+    Operand, align, align_contiguous, append_array_node, dtype_of, evaluate, fresh, fresh_of, in_c_order, keep_value,
+    kept_constant, memory_of, memory_order, numbers_of, packed_on, packed_steps, steps_on, widen, zero_steps,
 )
 from dualtape.core.tape cimport DT_STATE_OPEN, Tape, Var, dt_tape_bump
 from dualtape.core.view cimport MAX_DIMS, Storage, View, unwritten
@@ -24,8 +29,6 @@ from dualtape.core.view cimport MAX_DIMS, Storage, View, unwritten
 from dualtape.errors import escaped
 
 cnp.import_array()
-
-cdef object FLOAT64 = np.dtype(np.float64)
 
 
 cdef struct PyObjects:
@@ -40,7 +43,7 @@ cdef object record_row(int row, object x, object y, object z, int arity):
     VarArray or None
         None where an operand is of another kind, the shapes do not fit, or no array is among them.
     """
-    if arity <= 2 and type(x) is VarArray and (arity == 1 or type(y) is VarArray):
+    if arity <= 2 and type(x) is VarArray and (arity == 1 or type(y) is VarArray) and row < DT_ROWS:
         out = record_alike(row, <View>x, None if arity == 1 else <View>y)
         if out is not None:
             return out
@@ -156,7 +159,7 @@ cdef inline void short_loop(int row, Py_ssize_t n, const double *x, const double
 cdef object record(int row, object x, object y, object z, int arity, View target):
     """As `record_row`; with a target the result overwrites it, and the target is given back."""
     cdef Operand operand[3]
-    cdef PyObjects given
+    cdef PyObjects given, own
     cdef object arg
     cdef Tape tape = None
     cdef View a
@@ -167,28 +170,46 @@ cdef object record(int row, object x, object y, object z, int arity, View target
     cdef int order[MAX_DIMS]
     cdef Py_ssize_t total
     cdef Py_ssize_t n = 1
-    cdef bint flat = True, any_array = False
-    if rows[row].flags & DT_CONSTANT:
+    cdef bint flat = True, any_array = False, mixed = False
+    cdef int kind = DT_DOUBLE, out_kind = DT_DOUBLE, target_kind = DT_DOUBLE
+    if flags_of(row, kind) & DT_CONSTANT:
         return None
+    if target is not None and target.store.p == NULL:
+        target = numbers_of(target, &target_kind)
+        if target is None:
+            return None
     given.x[0] = <void *>x
     given.x[1] = <void *>y
     given.x[2] = <void *>z
+    own = given
     constants = None
+    held = None
     # Which operands there are, and the shape of the result.
     for k in range(arity):
         arg = <object>given.x[k]
         operand[k].is_array = False
         operand[k].scalar = DT_NONE
         operand[k].contiguous = False
+        operand[k].kind = DT_DOUBLE
+        operand[k].weak = False
+        operand[k].p = <char *>operand[k].c
         if type(arg) is VarArray:
             a = <View>arg
-            if a.store.p == NULL or a.part:
+            if a.store.p == NULL:
+                a = numbers_of(a, &operand[k].kind)
+                if a is None:
+                    return None
+                mixed = True
+                if a is not arg:
+                    held = [a, held]
+                    given.x[k] = <void *>a
+            elif a.part:
                 return None
             if tape is None:
                 tape = a.store.tape
             elif tape is not a.store.tape:
                 return None
-            operand[k].p = a.store.p + a.offset
+            operand[k].p = memory_of(a.store) + a.offset * item_size[operand[k].kind]
             operand[k].is_array = True
             if not any_array:
                 any_array = True
@@ -198,37 +219,25 @@ cdef object record(int row, object x, object y, object z, int arity, View target
             elif not widen(&nd, shape, a.nd, a.shape_):
                 return None
         elif type(arg) is float:
-            operand[k].c = PyFloat_AS_DOUBLE(arg)
-            operand[k].p = &operand[k].c
-        elif type(arg) is int:
-            if not -9007199254740992 <= arg <= 9007199254740992:
-                return None
-            operand[k].c = arg
-            operand[k].p = &operand[k].c
+            operand[k].c[0] = PyFloat_AS_DOUBLE(arg)
+            operand[k].weak = True
         elif type(arg) is Var:
-            operand[k].c = (<Var>arg).primal
-            operand[k].p = &operand[k].c
+            operand[k].c[0] = (<Var>arg).primal
             operand[k].scalar = (<Var>arg).index
             if tape is None:
                 tape = <Tape>(<Var>arg).owner
             elif <void *>tape != <void *>(<Var>arg).owner:
                 return None
-        elif type(arg) is np.float64:
-            operand[k].c = arg
-            operand[k].p = &operand[k].c
         elif type(arg) is np.ndarray:
-            if cnp.PyArray_TYPE(arg) != cnp.NPY_FLOAT64 or cnp.PyArray_NDIM(arg) > MAX_DIMS:
-                if not cnp.PyTypeNum_ISINTEGER(cnp.PyArray_TYPE(arg)) and not cnp.PyArray_TYPE(arg) == cnp.NPY_BOOL:
-                    return None
-                if arity == 1:
-                    return None
-                arg = arg.astype(FLOAT64)
-            elif not cnp.PyArray_ISCARRAY_RO(arg):
-                arg = np.array(arg, dtype=FLOAT64, order="C")
+            arg = kind_of_constant(arg, arity, &operand[k].kind)
+            if arg is None:
+                return None
+            if operand[k].kind != DT_DOUBLE:
+                mixed = True
             if constants is None:
                 constants = [None, None, None]
             constants[k] = arg
-            operand[k].p = <double *>cnp.PyArray_DATA(arg)
+            operand[k].p = <char *>cnp.PyArray_DATA(arg)
             if not any_array:
                 any_array = True
                 nd = cnp.PyArray_NDIM(arg)
@@ -236,8 +245,10 @@ cdef object record(int row, object x, object y, object z, int arity, View target
                     shape[i] = cnp.PyArray_DIM(arg, i)
             elif not widen(&nd, shape, cnp.PyArray_NDIM(arg), <Py_ssize_t *>cnp.PyArray_DIMS(arg)):
                 return None
-        else:
+        elif not read_scalar(arg, &operand[k]):
             return None
+        elif operand[k].kind != DT_DOUBLE:
+            mixed = True
     if not any_array or tape is None:
         return None
     if tape.t.state != DT_STATE_OPEN:
@@ -250,8 +261,24 @@ cdef object record(int row, object x, object y, object z, int arity, View target
         for i in range(nd):
             if target.shape_[i] != shape[i]:
                 return None
-    elif nd == 0:
-        return None  # NumPy gives a scalar
+    if mixed or row >= DT_ROWS:
+        kind = decide(row, arity, operand, constants)
+        if kind < 0:
+            return None
+        out_kind = result_kind(row, kind)
+    if target_kind != out_kind if target is not None else nd == 0 and out_kind == DT_DOUBLE and row < DT_CAST:
+        return None  # NumPy casts, or gives a scalar
+    if mixed:
+        for k in range(arity):
+            if operand[k].is_array and operand[k].kind != kind:
+                a = <View>record(DT_CAST + kind, <object>own.x[k], None, None, 1, None)
+                if a is None:
+                    return None
+                held = [a, held]
+                given.x[k] = <void *>a
+                operand[k].p = memory_of(a.store) + a.offset * item_size[kind]
+            elif constants is not None and constants[k] is not None:
+                operand[k].p = <char *>cnp.PyArray_DATA(constants[k])
     # Their steps along its axes.
     for k in range(arity):
         arg = <object>given.x[k]
@@ -297,27 +324,30 @@ cdef object record(int row, object x, object y, object z, int arity, View target
                         flat = False
                     operand[k].contiguous = False
                 total *= moved[i]
-        a = finish(row, arity, tape, operand, given, constants, nd, moved, n, flat, None, True)
+        a = finish(row, kind, out_kind, arity, tape, operand, given, constants, nd, moved, n, flat, None, True)
         for i in range(nd):
             shape[i] = a.step_[i]
         for i in range(nd):
             a.shape_[order[i]] = moved[i]
             a.step_[order[i]] = shape[i]
         return a
-    return finish(row, arity, tape, operand, given, constants, nd, shape, n, flat, target, False)
+    return finish(row, kind, out_kind, arity, tape, operand, given, constants, nd, shape, n, flat, target, False)
 
 
-cdef object finish(int row, int arity, Tape tape, Operand *operand, PyObjects given, list constants, int nd,
-                   const Py_ssize_t *shape, Py_ssize_t n, bint flat, View target, bint permuted):
+cdef object finish(int row, int kind, int out_kind, int arity, Tape tape, Operand *operand, PyObjects given,
+                   list constants, int nd, const Py_ssize_t *shape, Py_ssize_t n, bint flat, View target,
+                   bint permuted):
     """Evaluate, and record the node. `permuted` says that the axes are in another order than the operands' own."""
     cdef View out, a
     cdef Storage s
-    cdef int k, flags = rows[row].flags
+    cdef int k, flags = flags_of(row, kind)
     cdef bint reads
     cdef dt_array_node *node
     cdef dt_operand *to
     cdef double *c
     cdef Py_ssize_t *target_steps = NULL
+    cdef char *args[4]
+    cdef Py_ssize_t strides[4]
     node = <dt_array_node *>tape.node_room(sizeof(dt_array_node) - (3 - arity) * sizeof(dt_operand))
     node.n = n
     node.kind = DT_ELEMENTWISE
@@ -325,6 +355,9 @@ cdef object finish(int row, int arity, Tape tape, Operand *operand, PyObjects gi
     node.nd = nd
     node.arity = arity
     node.overwrites = target is not None
+    if kind != DT_DOUBLE or out_kind != DT_DOUBLE:
+        node.kind = DT_TYPED + DT_ELEMENTWISE
+        node.elements = kind + 4 * out_kind
     for k in range(arity):
         to = &node.x[k]
         reads = flags & (DT_READS_X << k)
@@ -348,14 +381,14 @@ cdef object finish(int row, int arity, Tape tape, Operand *operand, PyObjects gi
             if reads:
                 if (a.size != s.size and 4 * a.size < s.size) or s is (None if target is None else target.store):
                     if permuted:
-                        to.value = packed_on(tape, nd, shape, n, operand[k].p, operand[k].step)
+                        to.value = packed_on(tape, kind, nd, shape, n, operand[k].p, operand[k].step)
                     else:
-                        to.value = packed_on(tape, a.nd, a.shape_, a.size, operand[k].p, a.step_)
+                        to.value = packed_on(tape, kind, a.nd, a.shape_, a.size, operand[k].p, a.step_)
                     if not permuted and (a.size != n or a.nd != nd):
                         to.vstep = packed_steps(tape, nd, shape, a)
                 else:
                     keep_value(tape, s)
-                    to.value = operand[k].p
+                    to.value = <double *>operand[k].p
                     to.vstep = to.bstep
         elif constants is not None and constants[k] is not None:
             if reads:
@@ -363,21 +396,31 @@ cdef object finish(int row, int arity, Tape tape, Operand *operand, PyObjects gi
                 if not operand[k].contiguous:
                     to.vstep = steps_on(tape, nd, operand[k].step)
         else:
-            c = <double *>tape.node_room(8)
-            c[0] = operand[k].c
+            c = <double *>tape.node_room(16)
+            c[0] = operand[k].c[0]
+            c[1] = operand[k].c[1]
             to.value = c
             to.vstep = zero_steps
     if target is None:
-        out = fresh(tape, nd, shape)
-        evaluate(row, arity, nd, shape, n, operand, flat, out.store.p, NULL)
+        out = fresh(tape, nd, shape) if out_kind == DT_DOUBLE else fresh_of(tape, out_kind, nd, shape)
+        if flat and loops[kind * DT_LOOPS + row].loop != NULL:
+            for k in range(arity):
+                args[k] = operand[k].p
+                strides[k] = item_size[kind] if operand[k].contiguous else 0
+            args[arity] = memory_of(out.store)
+            strides[arity] = item_size[out_kind]
+            loops[kind * DT_LOOPS + row].loop(args, &n, strides, loops[kind * DT_LOOPS + row].data)
+        else:
+            evaluate(row, kind, out_kind, arity, nd, shape, n, operand, flat, memory_of(out.store), NULL)
     else:
         out = target
         unwritten(out.store)
         for k in range(arity):
             if operand[k].is_array and (<View><object>given.x[k]).store is out.store:
-                operand[k].p = out.store.p + (<View><object>given.x[k]).offset
+                operand[k].p = memory_of(out.store) + (<View><object>given.x[k]).offset * item_size[kind]
         target_steps = NULL if in_c_order(out) else out.step_
-        evaluate(row, arity, nd, shape, n, operand, flat, out.store.p + out.offset, target_steps)
+        evaluate(row, kind, out_kind, arity, nd, shape, n, operand, flat,
+                 memory_of(out.store) + out.offset * item_size[out_kind], target_steps)
     to = &node.out
     to.storage = out.store.id
     to.scalar = DT_NONE
@@ -387,10 +430,11 @@ cdef object finish(int row, int arity, Tape tape, Operand *operand, PyObjects gi
     to.bstep = NULL if target_steps == NULL else steps_on(tape, nd, target_steps)
     if flags & DT_READS_OUT:
         if target is not None:
-            to.value = packed_on(tape, nd, shape, n, out.store.p + out.offset, out.step_)
+            to.value = packed_on(tape, out_kind, nd, shape, n, memory_of(out.store) + out.offset * item_size[out_kind],
+                                 out.step_)
         else:
             keep_value(tape, out.store)
-            to.value = out.store.p
+            to.value = <double *>memory_of(out.store)
     node.shape = <const int64_t *>steps_on(tape, nd, shape)
     append_array_node(tape, node)
     return out
@@ -401,5 +445,19 @@ def row(int index, *args):
     cdef int n = len(args)
     return record_row(index, args[0], args[1] if n > 1 else None, args[2] if n > 2 else None, n)
 
+
+def cast(a, dtype):
+    """A copy of an array in some dtype; None where no node in C is made for them."""
+    cdef int own = DT_DOUBLE
+    if type(a) is not VarArray or numbers_of(a, &own) is None:
+        return None
+    for kind in range(DT_KINDS):
+        if dtype == dtype_of(kind):
+            return record(DT_POS if kind == own else DT_CAST + kind, a, None, None, 1, None)
+    return None
+
+
+CONJUGATE = DT_CONJUGATE
+"""The row of np.conjugate, which is not in the table."""
 
 core_array.native_row = record_row

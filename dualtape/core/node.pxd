@@ -21,6 +21,7 @@ cdef extern from "array.h" nogil:
         uint8_t nd
         uint8_t arity
         uint8_t overwrites
+        uint8_t elements
         dt_operand out
         dt_operand x[3]
     ctypedef void (*dt_loop)(char **args, const Py_ssize_t *dimensions, const Py_ssize_t *strides, void *data) noexcept
@@ -37,4 +38,6 @@ cdef extern from "array.h" nogil:
         void (*give)(void *p) noexcept
         int failed
     enum:
-        DT_NONE, DT_ELEMENTWISE, DT_SUM, DT_MATMUL, DT_SMALL
+        DT_NONE, DT_ELEMENTWISE, DT_SUM, DT_MATMUL, DT_TYPED, DT_SMALL
+        DT_DOUBLE, DT_FLOAT, DT_COMPLEX, DT_KINDS
+        DT_CONJUGATE, DT_CAST, DT_LOOPS

@@ -10,14 +10,16 @@ from libc.string cimport memcpy
 from dualtape.core.adjoint cimport Call, Reference
 from dualtape.core.dual cimport Dual
 from dualtape.core.kernels cimport DT_CONSTANT, dt_row, rows
-from dualtape.core.node cimport DT_MATMUL, DT_NONE, dt_array_node, dt_operand
+from dualtape.core.loops cimport item_size
+from dualtape.core.node cimport DT_COMPLEX, DT_DOUBLE, DT_MATMUL, DT_NONE, DT_TYPED, dt_array_node, dt_operand
+from dualtape.core.operands cimport dtype_of
 from dualtape.core.shadows cimport Shadows, pull_call, reference_of
 from dualtape.core.tape cimport (
     DT_A_CONSTANT, DT_ARRAY, DT_B_CONSTANT, DT_BLOCK_BITS, DT_BOXED, DT_CALL, DT_ELEMENT, DT_INPUT, DT_MASK, DT_STORE,
     Tape, Var, dt_block, dt_store, dt_value_at,
 )
 from dualtape.core.traced cimport has_complex_core, partial
-from dualtape.core.view cimport View
+from dualtape.core.view cimport MAX_DIMS, View
 
 from dualtape.core.adjoint import adjoint_view, reference_at
 from dualtape.core.hooks import HOOKS
@@ -44,24 +46,19 @@ cdef int sweep_call_over_objects(Tape tape, list bars, Shadows shadows, uint32_t
     return 0
 
 
-cdef object array_at(const double *value, const int64_t *step, tuple shape):
-    """The numbers of an operand of a node in C, as an ndarray."""
-    cdef cnp.npy_intp one = 1
-    flat = np.empty(shape)
-    cdef double *to = <double *>cnp.PyArray_DATA(flat)
-    cdef Py_ssize_t n = flat.size, i = 0
-    cdef int k
-    if step == NULL:
-        for i in range(n):
-            to[i] = value[i]
-        return flat
-    for index in np.ndindex(shape):
-        one = 0
-        for k in range(len(shape)):
-            one += <Py_ssize_t>index[k] * step[k]
-        to[i] = value[one]
-        i += 1
-    return flat
+cdef object array_at(const double *value, const int64_t *step, tuple shape, int kind):
+    """A copy of the numbers of an operand of a node in C, as an ndarray."""
+    cdef cnp.npy_intp sizes[MAX_DIMS]
+    cdef cnp.npy_intp strides[MAX_DIMS]
+    cdef cnp.dtype dtype = dtype_of(kind)
+    cdef int k, nd = len(shape)
+    cdef cnp.npy_intp total = item_size[kind]
+    for k in range(nd - 1, -1, -1):
+        sizes[k] = shape[k]
+        strides[k] = total if step == NULL else item_size[kind] * step[k]
+        total *= sizes[k]
+    return cnp.PyArray_New(np.ndarray, nd, sizes, dtype.num, strides, <void *>value, 0, cnp.NPY_ARRAY_ALIGNED,
+                           None).copy()
 
 
 cdef tuple steps_of(const int64_t *step, tuple shape):
@@ -77,11 +74,23 @@ cdef tuple steps_of(const int64_t *step, tuple shape):
     return tuple(reversed(out))
 
 
+cdef Reference reference_to(Shadows shadows, const dt_operand *x, int kind, tuple shape):
+    """The adjoint of an operand. Steps that count doubles in a complex array are those of its real or imaginary part.
+    """
+    cdef tuple steps = steps_of(x.bstep, shape)
+    if kind == DT_DOUBLE and shadows.dtype_of(x.storage).kind == "c":
+        return reference_at(x.storage, x.at // 2, shape, [n // 2 for n in steps], x.at % 2 + 1)
+    return reference_at(x.storage, x.at, shape, steps)
+
+
 cdef int sweep_array_over_objects(list bars, Shadows shadows, const dt_array_node *node, uint32_t index) except -1:
     """A node in C with adjoints that are objects."""
-    cdef int k
+    cdef int k, kind = DT_DOUBLE, out_kind = DT_DOUBLE
     cdef const dt_operand *x
-    cdef bint product = node.kind == DT_MATMUL
+    cdef bint product = node.kind == DT_MATMUL or node.kind == DT_TYPED + DT_MATMUL
+    if node.kind >= DT_TYPED:
+        kind = node.elements & 3
+        out_kind = node.elements >> 2
     shape = tuple([node.shape[k] for k in range(3 if product else node.nd)])
     shapes = ((shape[0], shape[2]), (shape[0], shape[1]), (shape[1], shape[2])) if product else (shape,) * 4
     if node.out.storage == DT_NONE:
@@ -94,8 +103,7 @@ cdef int sweep_array_over_objects(list bars, Shadows shadows, const dt_array_nod
         flat = shadows.flat_of(node.out.storage, False)
         if flat is None:
             return 0
-        view = adjoint_view(flat, reference_at(node.out.storage, node.out.at, shapes[0],
-                                               steps_of(node.out.bstep, shapes[0])))
+        view = adjoint_view(flat, reference_to(shadows, &node.out, out_kind, shapes[0]))
         if node.overwrites:
             bar = view.copy()
             view[...] = 0.0
@@ -105,8 +113,8 @@ cdef int sweep_array_over_objects(list bars, Shadows shadows, const dt_array_nod
     primals = []
     for k in range(node.arity):
         x = &node.x[k]
-        primals.append(None if x.value == NULL else array_at(x.value, x.vstep, shapes[k + 1]))
-    out = None if node.out.value == NULL else array_at(node.out.value, node.out.vstep, shape)
+        primals.append(None if x.value == NULL else array_at(x.value, x.vstep, shapes[k + 1], kind))
+    out = None if node.out.value == NULL else array_at(node.out.value, node.out.vstep, shape, out_kind)
     for k in range(node.arity):
         x = &node.x[k]
         if x.storage == DT_NONE and x.scalar == DT_NONE:
@@ -115,8 +123,10 @@ cdef int sweep_array_over_objects(list bars, Shadows shadows, const dt_array_nod
             part = HOOKS["pull_matmul"](k, bar, primals[1 - k])
         else:
             part = HOOKS["pull_row"](node.row, k, bar, primals, out)
+        if part.dtype.kind == "c" and (kind != DT_COMPLEX or x.storage == DT_NONE):
+            part = part.real
         if x.storage != DT_NONE:
-            shadows.add(reference_at(x.storage, x.at, shapes[k + 1], steps_of(x.bstep, shapes[k + 1])), part)
+            shadows.add(reference_to(shadows, x, kind, shapes[k + 1]), part)
         else:
             part = part.sum()
             bars[x.scalar] = part if bars[x.scalar] is None else bars[x.scalar] + part

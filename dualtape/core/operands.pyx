@@ -6,23 +6,20 @@ cimport numpy as cnp
 from libc.stdint cimport int64_t, uint32_t, uintptr_t
 from libc.string cimport memcpy, memset
 
-from dualtape.core.array cimport VarArray, new_var_array
+from dualtape.core.array cimport new_var_array
 from dualtape.core.buffers cimport doubles
-from dualtape.core.loops cimport compute
-from dualtape.core.node cimport DT_SMALL, dt_array_node
+from dualtape.core.loops cimport compute, item_size
+from dualtape.core.node cimport DT_COMPLEX, DT_DOUBLE, DT_FLOAT, DT_SMALL, dt_array_node
 from dualtape.core.tape cimport DT_ARRAY, Tape, append_node, dt_append, new_native_shadow
 from dualtape.core.view cimport MAX_DIMS, NO_SCALARS, Storage, View
 
 cnp.import_array()
 
 cdef object FLOAT64 = np.dtype(np.float64)
+cdef object FLOAT32 = np.dtype(np.float32)
+cdef object COMPLEX128 = np.dtype(np.complex128)
 
 memset(zero_steps, 0, sizeof(zero_steps))
-
-
-cdef bint is_native(object x):
-    """Whether `x` is an array of float64 on a tape, with its numbers in plain memory."""
-    return type(x) is VarArray and (<View>x).store.p != NULL and (<View>x).part == 0
 
 
 cdef bint in_c_order(View a):
@@ -75,6 +72,84 @@ cdef View fresh(Tape tape, int nd, const Py_ssize_t *shape):
     return out
 
 
+cdef object dtype_of(int kind):
+    return FLOAT64 if kind == DT_DOUBLE else FLOAT32 if kind == DT_FLOAT else COMPLEX128
+
+
+cdef View fresh_of(Tape tape, int kind, int nd, const Py_ssize_t *shape):
+    """As `fresh`, for numbers of any kind."""
+    cdef Storage s
+    cdef View out
+    cdef Py_ssize_t n = 1
+    cdef int k
+    if kind == DT_DOUBLE:
+        return fresh(tape, nd, shape)
+    for k in range(nd):
+        n *= shape[k]
+    s = Storage.__new__(Storage)
+    s.first = NO_SCALARS
+    s.level = tape.level
+    s.tape = tape
+    s.size = n
+    s.dtype = dtype_of(kind)
+    s.data = numbers(n, kind)
+    s.id = tape.new_shadow(n, s.dtype)
+    out = new_var_array(s)
+    out.nd = nd
+    out.size = n
+    n = 1
+    for k in range(nd - 1, -1, -1):
+        out.shape_[k] = shape[k]
+        out.step_[k] = n
+        n *= shape[k]
+    return out
+
+
+cdef object numbers(Py_ssize_t n, int kind):
+    """A flat ndarray of numbers of a kind, not yet set."""
+    cdef cnp.npy_intp size = n
+    cdef int dtype = cnp.NPY_FLOAT if kind == DT_FLOAT else cnp.NPY_CDOUBLE
+    cdef Py_ssize_t room = (item_size[kind] * n + 7) // 8
+    if room <= 4 * DT_SMALL:
+        return cnp.PyArray_SimpleNew(1, &size, dtype)
+    memory = doubles(room)
+    out = cnp.PyArray_SimpleNewFromData(1, &size, dtype, cnp.PyArray_DATA(memory))
+    cnp.set_array_base(out, memory)
+    return out
+
+
+cdef View numbers_of(View a, int *kind):
+    """An array on a tape as numbers of one of the kinds: itself, or where it is the real or imaginary part of another,
+    a view with steps that count doubles, which is not for the user. None where it is neither."""
+    cdef Storage s = a.store
+    cdef View out
+    cdef int dtype, k
+    if s.p != NULL:
+        kind[0] = DT_DOUBLE
+        return a
+    if s.tape is None or type(s.data) is not np.ndarray:
+        return None
+    dtype = cnp.PyArray_TYPE(s.data)
+    if dtype == cnp.NPY_FLOAT:
+        kind[0] = DT_FLOAT
+        return a
+    if dtype != cnp.NPY_CDOUBLE:
+        return None
+    if a.part == 0:
+        kind[0] = DT_COMPLEX
+        return a
+    kind[0] = DT_DOUBLE
+    out = new_var_array(s)
+    out.nd = a.nd
+    out.size = a.size
+    out.offset = 2 * a.offset + a.part - 1
+    out.readonly = a.readonly
+    for k in range(a.nd):
+        out.shape_[k] = a.shape_[k]
+        out.step_[k] = 2 * a.step_[k]
+    return out
+
+
 cdef int64_t *steps_on(Tape tape, int nd, const Py_ssize_t *step) except NULL:
     """Steps, in memory of the tape."""
     cdef int64_t *out = <int64_t *>tape.node_room(8 * (nd if nd else 1))
@@ -93,22 +168,36 @@ cdef int keep_value(Tape tape, Storage s) except -1:
     return 0
 
 
-cdef double *packed_on(Tape tape, int nd, const Py_ssize_t *shape, Py_ssize_t n, double *p,
+cdef double *packed_on(Tape tape, int kind, int nd, const Py_ssize_t *shape, Py_ssize_t n, const char *p,
                        const Py_ssize_t *step) except NULL:
     """A copy of a view, contiguous, that lives as long as the program."""
-    cdef double *to
-    if n <= 4 * DT_SMALL:
-        to = <double *>tape.node_room(8 * (n if n else 1))
+    cdef double *to = memory_on(tape, item_size[kind] * n)
+    if kind == DT_DOUBLE:
+        gather(nd, shape, n, <const double *>p, step, to)
+    elif kind == DT_FLOAT:
+        gather(nd, shape, n, <const float *>p, step, <float *>to)
     else:
-        room = doubles(n)
-        tape.keep(room)
-        to = <double *>cnp.PyArray_DATA(room)
-    gather(nd, shape, n, p, step, to)
+        gather(nd, shape, n, <const (double complex) *>p, step, <double complex *>to)
     return to
 
 
-cdef void gather(int nd, const Py_ssize_t *shape, Py_ssize_t n, const double *p, const Py_ssize_t *step,
-                 double *to) noexcept:
+cdef double *memory_on(Tape tape, Py_ssize_t size) except NULL:
+    """Bytes that live as long as the program."""
+    if size <= 32 * DT_SMALL:
+        return <double *>tape.node_room(size if size else 8)
+    room = doubles((size + 7) // 8)
+    tape.keep(room)
+    return <double *>cnp.PyArray_DATA(room)
+
+
+ctypedef fused number:
+    double
+    float
+    double complex
+
+
+cdef void gather(int nd, const Py_ssize_t *shape, Py_ssize_t n, const number *p, const Py_ssize_t *step,
+                 number *to) noexcept:
     """The elements of a view in C order."""
     cdef Py_ssize_t place[MAX_DIMS]
     cdef Py_ssize_t i = 0, j, inner, by
@@ -122,7 +211,7 @@ cdef void gather(int nd, const Py_ssize_t *shape, Py_ssize_t n, const double *p,
         place[k] = 0
     while i < n:
         if by == 1:
-            memcpy(to + i, p, 8 * inner)
+            memcpy(to + i, p, sizeof(number) * inner)
         else:
             for j in range(inner):
                 to[i + j] = p[j * by]
@@ -224,23 +313,23 @@ cdef bint memory_order(int arity, int nd, const Py_ssize_t *shape, const Operand
     return any_swap
 
 
-cdef void evaluate(int row, int arity, int nd, const Py_ssize_t *shape, Py_ssize_t n, Operand *operand, bint flat,
-                   double *out, const Py_ssize_t *out_step) noexcept:
+cdef void evaluate(int row, int kind, int out_kind, int arity, int nd, const Py_ssize_t *shape, Py_ssize_t n,
+                   Operand *operand, bint flat, char *out, const Py_ssize_t *out_step) noexcept:
     """The values of a row, axis by axis."""
-    cdef double *x[3]
+    cdef char *x[3]
     cdef Py_ssize_t step[3]
     cdef Py_ssize_t full[3][MAX_DIMS]
     cdef Py_ssize_t place[MAX_DIMS]
-    cdef Py_ssize_t total, inner, i, by
+    cdef Py_ssize_t total, inner, i, by, size = item_size[kind], out_size = item_size[out_kind]
     cdef int k, axis
     for k in range(arity):
         x[k] = operand[k].p
         step[k] = 1 if operand[k].contiguous else 0
     if flat and out_step == NULL:
-        compute(row, arity, n, x, step, out, 1)
+        compute(row, kind, out_kind, arity, n, x, step, out, 1)
         return
     if nd == 0:
-        compute(row, arity, 1, x, step, out, 1)
+        compute(row, kind, out_kind, arity, 1, x, step, out, 1)
         return
     for k in range(arity):
         total = 1
@@ -253,10 +342,10 @@ cdef void evaluate(int row, int arity, int nd, const Py_ssize_t *shape, Py_ssize
     inner = shape[nd - 1]
     i = 0
     while i < n:
-        compute(row, arity, inner, x, step, out, 1 if out_step == NULL else out_step[nd - 1])
+        compute(row, kind, out_kind, arity, inner, x, step, out, 1 if out_step == NULL else out_step[nd - 1])
         i += inner
         if out_step == NULL:
-            out += inner
+            out += inner * out_size
         axis = nd - 2
         while axis >= 0:
             place[axis] += 1
@@ -265,9 +354,9 @@ cdef void evaluate(int row, int arity, int nd, const Py_ssize_t *shape, Py_ssize
                 by = 1 - shape[axis]
                 place[axis] = 0
             for k in range(arity):
-                x[k] += by * full[k][axis]
+                x[k] += by * full[k][axis] * size
             if out_step != NULL:
-                out += by * out_step[axis]
+                out += by * out_step[axis] * out_size
             if by == 1:
                 break
             axis -= 1
@@ -296,13 +385,6 @@ cdef const int64_t *packed_steps(Tape tape, int nd, const Py_ssize_t *shape, Vie
 
 cdef const double *kept_constant(Tape tape, object array) except NULL:
     """The numbers of a plain array as they are now: the program may write to it later."""
-    cdef Py_ssize_t n = cnp.PyArray_SIZE(array)
-    cdef double *to
-    if n <= 4 * DT_SMALL:
-        to = <double *>tape.node_room(8 * (n if n else 1))
-    else:
-        copy = doubles(n)
-        tape.keep(copy)
-        to = <double *>cnp.PyArray_DATA(copy)
-    memcpy(to, cnp.PyArray_DATA(array), 8 * n)
+    cdef double *to = memory_on(tape, cnp.PyArray_NBYTES(array))
+    memcpy(to, cnp.PyArray_DATA(array), cnp.PyArray_NBYTES(array))
     return to

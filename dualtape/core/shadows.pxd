@@ -13,6 +13,8 @@ cdef class Shadows:
     cdef dict flat    # those that are objects, by number
     cdef bint traced  # whether all are
     cdef bint native(self, uint32_t id)
+    cdef object dtype_of(self, uint32_t id)
+    cdef object memory(self, uint32_t id)
     cdef object flat_of(self, uint32_t id, bint make)
     cdef object taken(self, uint32_t id)
     cdef int add(self, Reference r, object bar) except -1

@@ -25,11 +25,14 @@ cdef extern from "array.h" nogil:
 
 cnp.import_array()
 
+cdef object FLOAT64 = np.dtype(np.float64)
+
 
 cdef class Shadows:
     """The adjoints of the arrays on a tape during a sweep, made when first touched.
 
-    Those of float64 lie in C memory, others are flat ndarrays. In sweeps over objects all are flat Arrays, into which
+    Those of float64, float32 and complex128 lie in C memory, others are flat ndarrays. Where it holds an odd number of
+    float32, there is one more at the end. In sweeps over objects all are flat Arrays, into which
     traced values of other levels may be written.
     """
 
@@ -54,6 +57,17 @@ cdef class Shadows:
     cdef bint native(self, uint32_t id):
         return not self.traced and self.c.size[id] >= 0
 
+    cdef object dtype_of(self, uint32_t id):
+        """The dtype of an array and its adjoint."""
+        dtypes = self.tape.dtypes
+        return FLOAT64 if dtypes is None else dtypes.get(id, FLOAT64)
+
+    cdef object memory(self, uint32_t id):
+        """The flat adjoint of an array as it lies in C memory."""
+        cdef cnp.dtype dtype = self.dtype_of(id)
+        cdef cnp.npy_intp n = 8 * self.c.size[id] // cnp.PyDataType_ELSIZE(dtype)
+        return cnp.PyArray_SimpleNewFromData(1, &n, dtype.num, self.c.bar[id])
+
     cdef object flat_of(self, uint32_t id, bint make):
         """The flat adjoint of an array, to be used at once; None where it is zero and not to be made."""
         cdef cnp.npy_intp n = self.c.size[id]
@@ -63,13 +77,11 @@ cdef class Shadows:
                     return None
                 if dt_shadow_make(&self.c, id, 1) == NULL:
                     raise no_memory(self.tape.t.size, self.tape.held(), 8 * n)
-            return cnp.PyArray_SimpleNewFromData(1, &n, cnp.NPY_FLOAT64, self.c.bar[id])
+            return self.memory(id)
         flat = self.flat.get(id)
         if flat is None and make:
-            if n < 0:
-                flat = np.zeros(-1 - n, dtype=self.tape.dtypes[id])
-            else:
-                flat = np.zeros(n)
+            dtype = self.dtype_of(id)
+            flat = np.zeros(-1 - n if n < 0 else 8 * n // dtype.itemsize, dtype)
             if self.traced:
                 flat = plain_array(flat, True)
             self.flat[id] = flat
@@ -77,15 +89,14 @@ cdef class Shadows:
 
     cdef object taken(self, uint32_t id):
         """The flat adjoint of an array, to be kept by the caller; it is zero from here on."""
-        cdef cnp.npy_intp n = self.c.size[id]
         if not self.native(id):
             return self.flat.pop(id, None)
         if self.c.bar[id] == NULL:
             return None
-        if n <= DT_SMALL:
-            out = cnp.PyArray_SimpleNewFromData(1, &n, cnp.NPY_FLOAT64, self.c.bar[id]).copy()
+        out = self.memory(id)
+        if self.c.size[id] <= DT_SMALL:
+            out = out.copy()
         else:
-            out = cnp.PyArray_SimpleNewFromData(1, &n, cnp.NPY_FLOAT64, self.c.bar[id])
             cnp.set_array_base(out, PyCapsule_New(self.c.bar[id], NULL, free_capsule))
         self.c.bar[id] = NULL
         return out

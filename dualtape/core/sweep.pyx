@@ -28,6 +28,9 @@ from dualtape.errors import InputError, escaped, no_memory, not_scalar
 
 cnp.import_array()
 
+cdef object FLOAT64 = np.dtype(np.float64)
+
+
 cdef int sweep_with_arrays(Tape tape, double *bar, uint32_t size, Shadows shadows) except -1:
     """The native sweep, with nodes on arrays between: those in C, and those that Python does."""
     cdef uint32_t i = size, stop
@@ -125,15 +128,15 @@ cdef object input_adjoint(Shadows shadows, object x, object bar):
         return 0.0 if bar is None else bar
     id = (<Reference>x).id
     g = (<Reference>x).shape_source
-    if shadows.native(id) and shadows.c.bar[id] != NULL and g.size <= DT_SMALL and covers_in_c_order(g):
+    dtype = shadows.dtype_of(id)
+    if (shadows.native(id) and shadows.c.bar[id] != NULL and g.size <= DT_SMALL and dtype is FLOAT64
+            and covers_in_c_order(g)):
         out = cnp.PyArray_SimpleNew(g.nd, <cnp.npy_intp *>g.shape_, cnp.NPY_FLOAT64)
         memcpy(cnp.PyArray_DATA(out), shadows.c.bar[id] + g.offset, 8 * g.size)
         shadows.c.bar[id] = NULL if shadows.c.size[id] <= DT_SMALL else shadows.c.bar[id]
         return out
     flat = shadows.taken(id)
     if flat is None:
-        n = shadows.c.size[(<Reference>x).id]
-        dtype = shadows.tape.dtypes[(<Reference>x).id] if n < 0 else np.float64
         return np.zeros(shape_of((<Reference>x).shape_source), dtype=dtype)
     view = adjoint_view(flat, x)
     if isinstance(view, View):

@@ -34,7 +34,7 @@ cdef extern from "arithmetic.h" nogil:
     double dt_arithmetic(int row, double x, double y)
 
 cnp.import_array()
-cdef object FLOAT64 = np.dtype(np.float64)
+cdef dict BYTES = {np.dtype(np.float64): 8, np.dtype(np.float32): 4, np.dtype(np.complex128): 16}  # native adjoints
 
 # Integers up to here are floats exactly; comparisons with larger ones are Python's.
 cdef long long EXACT = 1LL << 53
@@ -273,12 +273,12 @@ cdef class Tape:
 
     cpdef uint32_t new_shadow(self, Py_ssize_t size, object dtype) except? 0xFFFFFFFF:
         """Room for the adjoint of an array: its number."""
-        if dtype == FLOAT64:
-            return new_native_shadow(self, size)
-        cdef uint32_t id = new_native_shadow(self, -1 - size)
-        if self.dtypes is None:
-            self.dtypes = {}
-        self.dtypes[id] = dtype
+        cdef Py_ssize_t bytes = BYTES.get(dtype, 0)
+        cdef uint32_t id = new_native_shadow(self, (bytes * size + 7) // 8 if bytes else -1 - size)
+        if bytes != 8:
+            self.t.arrays |= 4
+            self.dtypes = self.dtypes or {}
+            self.dtypes[id] = dtype
         return id
 
     cdef int keep(self, object array) except -1:

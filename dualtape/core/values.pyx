@@ -63,7 +63,10 @@ def kept_primal(unsigned long long level, x):
         primal = view_of(data_of(a.store), a)
         if 4 * a.size < a.store.size:
             return primal.copy()
-        a.store.needed = True
+        if not a.store.needed:
+            a.store.needed = True
+            if a.store.tape is not None:
+                a.store.tape.keep(a.store.data)  # nodes in C that read it too rely on that
         return primal
     if isinstance(x, np.ndarray):
         return x.copy()

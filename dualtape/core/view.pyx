@@ -96,6 +96,8 @@ cdef int resolve(Storage s) except -1:
             become(s, inner)
             s.needed = True
             s.first = NO_SCALARS
+            if s.tape is not None:
+                s.tape.keep(s.data)  # as it is needed, no node in C does
         else:
             s.p = NULL
             s.level = 0

@@ -13,6 +13,14 @@
 #define DT_ALWAYS_INLINE static __forceinline
 #endif
 
+/* Loops that are compiled for several instruction sets, chosen among when the library is loaded. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__) && \
+    !defined(__SANITIZE_ADDRESS__)
+#define DT_CLONES __attribute__((target_clones("default", "avx2")))
+#else
+#define DT_CLONES
+#endif
+
 DT_ALWAYS_INLINE double dt_arithmetic(int row, double x, double y) {
     return row == DT_ADD ? dt_add(x, y) : row == DT_SUB ? dt_sub(x, y) : row == DT_MUL ? dt_mul(x, y) : dt_div(x, y);
 }

@@ -13,14 +13,6 @@
 #include "runs.h"
 #include "tape.h"
 
-/* Loops that are compiled for several instruction sets, chosen among when the library is loaded. */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__) && \
-    !defined(__SANITIZE_ADDRESS__)
-#define DT_CLONES __attribute__((target_clones("default", "avx2")))
-#else
-#define DT_CLONES
-#endif
-
 /* --- runs: one axis -------------------------------------------------------------------------------------------- */
 
 /* A product of the chain rule: zero where a factor is, unless IEEE is asked for. Without a branch, for the compiler to
@@ -429,6 +421,8 @@ static void reverse_matmul(const dt_array_node *node, dt_shadows *s, double *sca
 void dt_reverse_array(const dt_array_node *node, dt_shadows *s, double *scalar_bars, uint32_t index, int strict) {
     if (node->kind == DT_MATMUL)
         reverse_matmul(node, s, scalar_bars, index, strict);
+    else if (node->kind >= DT_TYPED)
+        dt_reverse_typed(node, s, scalar_bars, index, strict);
     else
         reverse_elementwise(node, s, scalar_bars, index, strict);
 }

@@ -24,6 +24,9 @@ typedef struct {
     uint32_t scalar;  /* DT_NONE: no scalar */
 } dt_operand;
 
+/* The kinds of numbers that nodes are made for. Memory of each is aligned for doubles; shadows are measured in them. */
+enum { DT_DOUBLE, DT_FLOAT, DT_COMPLEX, DT_KINDS };
+
 /* A node out = f(x, y, z), elementwise over `shape`, or the matrix product of an m x k and a k x n matrix, whose shape
  * is {m, k, n}. A node that `overwrites` wrote to a storage that was there before it: before the node the adjoint of
  * what it wrote is zero. A sum is an elementwise copy to an `out` with steps 0.
@@ -36,15 +39,23 @@ typedef struct {
     uint8_t nd;
     uint8_t arity;
     uint8_t overwrites;
+    uint8_t elements; /* where `kind` has DT_TYPED: the kind of the operands' numbers, and 4 times that of the result's */
     dt_operand out;
     dt_operand x[3];
 } dt_array_node;
 /* [/operand] */
 
 enum { DT_NONE = 0xFFFFFFFF };
-enum { DT_ELEMENTWISE, DT_SUM, DT_MATMUL };
+/* DT_TYPED is added to the kinds of nodes on numbers that are not all float64; their operands' pointers to double are
+ * pointers to such numbers. */
+enum { DT_ELEMENTWISE, DT_SUM, DT_MATMUL, DT_TYPED };
 
-/* The loops of NumPy's ufuncs for float64, by row of the table; NULL where there is none. Strides are in bytes. */
+/* What is elementwise without a row of the table: DT_CAST + k makes numbers of kind k. The loop of matmul has the
+ * number DT_ROWS. */
+enum { DT_CONJUGATE = DT_ROWS + 1, DT_CAST, DT_LOOPS = DT_CAST + DT_KINDS };
+
+/* The loops of NumPy's ufuncs, by kind of the operands (DT_LOOPS apart) and row of the table; NULL where there is none.
+ * Strides are in bytes. */
 typedef void (*dt_loop)(char **args, const intptr_t *dimensions, const intptr_t *strides, void *data);
 typedef struct {
     dt_loop loop;
@@ -54,12 +65,12 @@ typedef struct {
 /* Shadows: the adjoints of the arrays on a tape during a sweep, made when first touched. */
 typedef struct {
     double **bar;         /* by storage; NULL: zero */
-    const int64_t *size;  /* of each storage; negative: not of float64, its adjoint is a Python object */
+    const int64_t *size;  /* of each storage, in doubles; negative: its adjoint is a Python object */
     uint32_t count;
     double *arena;        /* small adjoints lie here */
     size_t used, room;
     void *arenas;         /* all arenas, a list through their first word */
-    const dt_ufunc *ufuncs; /* by row of the table; behind them that of matmul */
+    const dt_ufunc *ufuncs; /* loops, as above */
     const dt_row *rows;
     void *(*take)(size_t bytes); /* memory for large adjoints, and its return */
     void (*give)(void *p);
@@ -122,6 +133,9 @@ static inline double *dt_shadow(dt_shadows *s, uint32_t storage) {
     double *bar = s->bar[storage];
     return bar ? bar : dt_shadow_make(s, storage, 1);
 }
+
+/* array_typed.c: the reverse sweep of a node with DT_TYPED. */
+void dt_reverse_typed(const dt_array_node *node, dt_shadows *s, double *scalar_bars, uint32_t index, int strict);
 
 /* The reverse sweep of one node. */
 void dt_reverse_array(const dt_array_node *node, dt_shadows *s, double *scalar_bars, uint32_t index, int strict);

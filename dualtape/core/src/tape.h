@@ -86,13 +86,14 @@ typedef struct dt_tape {
     int state;
     int sweeping;  /* sweeps that read the tape without the GIL: arrays that grow leave their old memory in place */
     void *retired; /* that old memory, a list of pairs (next, memory), freed when the last sweep ends */
-    int64_t *shadow_size; /* of each array the number of elements; -1 - number where it is not of float64 */
+    int64_t *shadow_size; /* of each array the doubles that its adjoint takes; -1 - number of its elements where
+                             that is a Python object */
     uint32_t n_shadows;
     uint32_t cap_shadows;
     char *node_next; /* room for nodes on arrays, which never move */
     size_t node_room;
     void *node_chunks; /* the memory of those nodes, a list through the first words */
-    int arrays;        /* bit 0: there are arrays, bit 1: there are nodes on them */
+    int arrays;        /* bit 0: there are arrays, bit 1: there are nodes on them, bit 2: not all are of float64 */
     struct dt_tape *next_open; /* the tapes that are not closed form a list, to count what is alive */
     struct dt_tape *previous_open;
 } dt_tape;

@@ -1,0 +1,1 @@
+"""Of what kind of numbers a node is."""
