@@ -341,7 +341,8 @@ cdef View empty_view(View a, object probe):
     cdef int k
     out.nd = cnp.PyArray_NDIM(probe)
     out.size = 0
-    out.part = a.part
+    # what is real of something complex is its real or its imaginary part: without elements they are the same
+    out.part = a.part if probe.dtype == bottom(a).dtype else 1
     for k in range(out.nd):
         out.shape_[k] = cnp.PyArray_DIM(probe, k)
         out.step_[k] = 0
