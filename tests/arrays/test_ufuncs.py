@@ -10,6 +10,7 @@ import scipy.special
 
 import dualtape as dt
 from arrays.random_programs import check, check_case, close, weights
+from dualtape.errors import NoRuleError
 from dualtape.rules.table import RULES
 from rules.rule_oracle import derivatives
 
@@ -137,6 +138,39 @@ def test_float32(rule, name):
     for slope, expected in zip(slopes if len(places) > 1 else (slopes,), first, strict=True):
         assert slope.dtype == np.float32
         np.testing.assert_allclose(slope, expected, rtol=1e-3, atol=1e-4)
+
+
+ORDERED = [(rule, name) for rule, name in ROWS if None in rule.partials and not rule.constant]
+
+
+@pytest.mark.parametrize(("rule", "name"), ORDERED, ids=[name for _, name in ORDERED])
+def test_traced_orders_are_refused(rule, name):
+    ufunc, arrays = find(name), sample(rule)
+    for k, partial in enumerate(rule.partials):
+        if partial is not None:
+            continue
+        of_array = lambda n, k=k: np.sum(ufunc(*arrays[:k], n, *arrays[k + 1 :]))
+        of_number = lambda n, k=k: ufunc(*[float(a[0, 0]) for a in arrays[:k]], n, *[a[0, 0] for a in arrays[k + 1 :]])
+        both = lambda n, k=k: np.sum(ufunc(*[n if j == k else n * 0.0 + a for j, a in enumerate(arrays)]))
+        for f, n in ((of_array, arrays[k]), (of_array, 2.0), (of_number, 2.0), (both, arrays[k])):
+            for differentiate in (dt.gradient, lambda f, n: dt.pushforward(f, n, np.ones_like(n)), dt.jacobian):
+                with pytest.raises(NoRuleError, match="order"):
+                    differentiate(f, n)
+
+
+def test_orders_that_are_no_integers():
+    x = np.array([0.4, 1.9])
+    for ufunc, function in (
+        (scipy.special.jv, mpmath.besselj),
+        (scipy.special.iv, mpmath.besseli),
+        (scipy.special.ive, lambda n, x: mpmath.exp(-x) * mpmath.besseli(n, x)),
+    ):
+        for n in (0.5, -0.5, 1.3, -2.0):
+            wanted = [float(mpmath.diff(lambda t, n=n, f=function: f(n, t), c)) for c in x]
+            close(dt.gradient(lambda x, n=n, u=ufunc: np.sum(u(n, x)), x), np.array(wanted), 1e-12)
+            close(dt.derivative(lambda x, n=n, u=ufunc: u(n, x))(x[0]), wanted[0], 1e-12)
+            twice = [float(mpmath.diff(lambda t, n=n, f=function: f(n, t), c, 2)) for c in x]
+            close(dt.derivative(dt.derivative(lambda x, n=n, u=ufunc: u(n, x)))(x[0]), twice[0], 1e-11)
 
 
 COMPLEX_ROWS = [(rule, name) for rule, name in ROWS if name.startswith("numpy.") and not rule.constant]
