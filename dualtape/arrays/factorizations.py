@@ -14,24 +14,24 @@ from dualtape.arrays.spectra import diagonal, hermitian, on_diagonal, square
 from dualtape.core.array import Array
 from dualtape.core.values import plain_of
 
-__all__ = ["cholesky", "qr"]
+__all__ = ["cholesky", "cholesky_of", "qr"]
 
 
 @register(np.linalg.cholesky)
 def cholesky(a, /, *, upper=False):
     """np.linalg.cholesky, a function of the triangle that it reads (Murray 2016, equation 8)."""
     x = hermitian(square(as_array(a)), "U" if upper else "L")
-    lower = _cholesky(x, upper)
+    lower = cholesky_of(x, _upper if upper else np.linalg.cholesky)
     return conjugate_transpose(lower) if upper else lower
 
 
-def _plain_cholesky(x, upper):
-    if upper:
-        return conjugate_transpose(np.linalg.cholesky(x, upper=True))
-    return np.linalg.cholesky(x)
+def _upper(x):
+    return conjugate_transpose(np.linalg.cholesky(x, upper=True))
 
 
-def _cholesky(x, upper):
+def cholesky_of(x, function):
+    """The lower factor of a whole Hermitian matrix, as `function` computes it from plain ones."""
+
     def half(x):
         """The lower triangle with half of the diagonal."""
         n = x.shape[-1]
@@ -48,7 +48,7 @@ def _cholesky(x, upper):
         return 0.5 * conjugate_transpose(np.linalg.solve(high, conjugate_transpose(inner)))
 
     return apply(
-        lambda x: _cholesky(x, upper) if isinstance(x, Array) else _plain_cholesky(x, upper),
+        lambda x: cholesky_of(x, function) if isinstance(x, Array) else function(x),
         (x,),
         jvp,
         vjp,
