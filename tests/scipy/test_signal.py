@@ -71,10 +71,12 @@ def test_filters(name):
 
 
 def test_nothing():
-    for name in ("convolve", "correlate", "fftconvolve"):
-        f = lambda x, name=name: getattr(signal, name)(x, x[:0])
-        assert np.shape(dt.pullback(f, np.ones(3))[0]) == (0,)
-        assert np.all(dt.gradient(lambda x, f=f: np.sum(f(x)), np.ones(3)) == 0)
+    f = lambda x: signal.fftconvolve(x, x[:0])
+    assert np.shape(dt.pullback(f, np.ones(3))[0]) == (0,)
+    assert np.all(dt.gradient(lambda x: np.sum(f(x)), np.ones(3)) == 0)
+    for g in (signal.convolve, signal.correlate):
+        with pytest.raises(ValueError, match="empty"):
+            dt.gradient(lambda x, g=g: np.sum(g(x, x[:0])), np.ones(3))
 
 
 def test_numbers():
