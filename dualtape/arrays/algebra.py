@@ -70,9 +70,7 @@ def _order(sizes):
     for length in range(1, n):
         for i in range(n - length):
             j = i + length
-            costs = [
-                cost[i, k] + cost[k + 1, j] + float(sizes[i]) * sizes[k + 1] * sizes[j + 1] for k in range(i, j)
-            ]
+            costs = [cost[i, k] + cost[k + 1, j] + float(sizes[i]) * sizes[k + 1] * sizes[j + 1] for k in range(i, j)]
             split[i, j] = i + int(np.argmin(costs))
             cost[i, j] = min(costs)
     return split

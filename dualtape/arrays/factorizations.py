@@ -10,7 +10,7 @@ from dualtape.arrays.products import conjugate_transpose
 from dualtape.arrays.protocol import no_rule, register
 from dualtape.arrays.reductions import as_array
 from dualtape.arrays.singular import _matrices, _outside, _wider
-from dualtape.arrays.spectra import diagonal, hermitian, on_diagonal, square
+from dualtape.arrays.spectra import diagonal, of_triangle, on_diagonal, square
 from dualtape.core.array import Array
 from dualtape.core.values import plain_of
 
@@ -20,7 +20,7 @@ __all__ = ["cholesky", "cholesky_of", "qr"]
 @register(np.linalg.cholesky)
 def cholesky(a, /, *, upper=False):
     """np.linalg.cholesky, a function of the triangle that it reads (Murray 2016, equation 8)."""
-    x = hermitian(square(as_array(a)), "U" if upper else "L")
+    x = of_triangle(square(as_array(a)), "U" if upper else "L")
     lower = cholesky_of(x, _upper if upper else np.linalg.cholesky)
     return conjugate_transpose(lower) if upper else lower
 

@@ -29,9 +29,7 @@ class Layout:
         """The vector as parts, the real ones real."""
         ends = np.cumsum([int(np.prod(s, dtype=np.intp)) for s in self.shapes])
         starts = [0, *ends[:-1]]
-        parts = [
-            np.reshape(vector[int(a) : int(b)], s) for a, b, s in zip(starts, ends, self.shapes, strict=True)
-        ]
+        parts = [np.reshape(vector[int(a) : int(b)], s) for a, b, s in zip(starts, ends, self.shapes, strict=True)]
         return [p.real if d.kind != "c" and p.dtype.kind == "c" else p for p, d in zip(parts, self.dtypes, strict=True)]
 
 

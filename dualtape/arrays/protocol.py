@@ -51,8 +51,8 @@ def refuse_orders(row, args):
         if level_of(args[k]):
             rule = RULES[row]
             raise NoRuleError(
-                f"{user_line()}: {rule.name}({', '.join(rule.args)}) has no derivative rule by its order {rule.args[k]}. "
-                f"Give a plain number (dt.stop_gradient({rule.args[k]})) where it is constant."
+                f"{user_line()}: {rule.name}({', '.join(rule.args)}) has no derivative rule by its order "
+                f"{rule.args[k]}. Give a plain number (dt.stop_gradient({rule.args[k]})) where it is constant."
             )
 
 
@@ -119,7 +119,6 @@ def ufunc(function, method, inputs, kwargs):
     ConversionError
         If the result, which is traced, was to go into a plain array.
     """
-    name = function.__name__
     label = label_of(function, method)
     if not known(function):
         raise no_rule(label)

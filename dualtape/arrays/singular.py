@@ -19,8 +19,8 @@ from dualtape.arrays.spectra import (
     diagonal,
     eigh,
     eigvalsh,
-    hermitian as whole,
     inverse_gaps,
+    of_triangle,
     on_diagonal,
     result_type,
     square,
@@ -105,7 +105,7 @@ def decomposed(x, full=False):
         of_v = (of_v + conjugate_transpose(of_v))[..., :k] * rows_(s)
         core = np.where(_nothing(s, (m, n)), 0.0, sbar)
         if ubar.dtype.kind == "c":
-            core = core + 0.5j * (diagonal(turn_u) .imag[..., :k] - diagonal(turn_v).imag[..., :k]) * _inverse(s, (m, n))
+            core = core + 0.5j * (diagonal(turn_u).imag[..., :k] - diagonal(turn_v).imag[..., :k]) * _inverse(s, (m, n))
         inner = _wider(of_u, q) + conjugate_transpose(_wider(of_v, p)) + _rectangle(core, p, q)
         out = u @ inner @ vh
         if p < m:
@@ -184,7 +184,7 @@ def pinv(a, rcond=None, hermitian=False, *, rtol=np._NoValue):
     options = {"rcond": plain_of(rcond), "hermitian": hermitian}
     if rtol is not np._NoValue:
         options["rtol"] = plain_of(rtol)
-    return _pinv(whole(square(x)) if hermitian else x, options)
+    return _pinv(of_triangle(square(x)) if hermitian else x, options)
 
 
 def _pinv(x, options):
@@ -234,7 +234,7 @@ def _lstsq(a, b, rcond):
             th = conjugate_transpose(t)
             extra = th @ (conjugate_transpose(p) @ x)
             dx = dx + p @ (conjugate_transpose(p) @ (th @ rest)) + extra - p @ (a @ extra)
-            u, s, vh = decomposed(a)
+            u, _, vh = decomposed(a)
             ds = np.sum(np.conjugate(u) * (t @ conjugate_transpose(vh)), axis=-2).real
         dres = 2.0 * np.sum((np.conjugate(rest) * d).real, axis=0) if residuals.size else None
         return dx, dres, ds
@@ -252,7 +252,7 @@ def _lstsq(a, b, rcond):
         out = -(d @ conjugate_transpose(x))
         out = out + rest @ ((xbarh @ p) @ conjugate_transpose(p))
         out = out + (conjugate_transpose(p) @ x) @ (xbarh - (xbarh @ p) @ a)
-        u, s, vh = decomposed(a)
+        u, _, vh = decomposed(a)
         return _real_like(out + (u * sbar) @ vh, a)
 
     return apply_parts(function, (a, b), jvp, vjp)

@@ -18,7 +18,7 @@ from dualtape.arrays.reductions import as_array
 from dualtape.core.array import Array
 from dualtape.core.values import plain_of
 
-__all__ = ["eig", "eigh", "eigvals", "eigvalsh", "hermitian", "inverse_gaps"]
+__all__ = ["eig", "eigh", "eigvals", "eigvalsh", "inverse_gaps", "of_triangle"]
 
 
 def result_type(function):
@@ -26,7 +26,7 @@ def result_type(function):
     return type(function(np.eye(1)))
 
 
-def hermitian(x, uplo="L"):
+def of_triangle(x, uplo="L"):
     """The Hermitian matrix of which one triangle is given: what LAPACK reads of its argument."""
     lower = uplo.upper() == "L"
     inner = np.tril(x, -1) if lower else np.triu(x, 1)
@@ -116,14 +116,14 @@ def _eigh_result():
 def eigh(a, UPLO="L"):
     """np.linalg.eigh, a function of the triangle that it reads."""
     x = square(as_array(a))
-    return _eigh_result()(*_vectors(hermitian(x, _triangle(UPLO)), UPLO))
+    return _eigh_result()(*_vectors(of_triangle(x, _triangle(UPLO)), UPLO))
 
 
 @register(np.linalg.eigvalsh)
 def eigvalsh(a, UPLO="L"):
     """np.linalg.eigvalsh, a function of the triangle that it reads."""
     x = square(as_array(a))
-    return _values(hermitian(x, _triangle(UPLO)), UPLO)
+    return _values(of_triangle(x, _triangle(UPLO)), UPLO)
 
 
 # --- any matrices --------------------------------------------------------------------------------------------------
@@ -194,6 +194,4 @@ def _eigenvalues(x):
         left = np.expand_dims(bar, -1) * conjugate_transpose(v)
         return _real_like(np.linalg.solve(conjugate_transpose(v), left), x)
 
-    return apply(
-        lambda x: _eigenvalues(x) if isinstance(x, Array) else np.linalg.eigvals(x), (x,), jvp, vjp
-    )
+    return apply(lambda x: _eigenvalues(x) if isinstance(x, Array) else np.linalg.eigvals(x), (x,), jvp, vjp)

@@ -150,7 +150,9 @@ def PchipInterpolator(x, y, axis=0, extrapolate=None):
         left, right = 2.0 * h[1:] + h[:-1], h[1:] + 2.0 * h[:-1]
         safe = [np.where(turns, 1.0, p) for p in (m[:-1], m[1:])]
         inside = np.where(turns, 0.0, (left + right) / (left / safe[0] + right / safe[1]))
-        slopes = np.concatenate([_edge(h[:1], h[1:2], m[:1], m[1:2]), inside, _edge(h[-1:], h[-2:-1], m[-1:], m[-2:-1])])
+        slopes = np.concatenate(
+            [_edge(h[:1], h[1:2], m[:1], m[1:2]), inside, _edge(h[-1:], h[-2:-1], m[-1:], m[-2:-1])]
+        )
     return _hermite(x, y, slopes, True if extrapolate is None else extrapolate, axis)
 
 
@@ -260,7 +262,9 @@ def _periodic_slopes(x, y):
         return np.concatenate([s, s, s])
     back = np.arange(n) - 1
     one = np.eye(n)
-    matrix = _along(dx, 2) * one[back] + _along(2.0 * (dx[back] + dx), 2) * one + _along(dx[back], 2) * one[back + 2 - n]
+    matrix = (
+        _along(dx, 2) * one[back] + _along(2.0 * (dx[back] + dx), 2) * one + _along(dx[back], 2) * one[back + 2 - n]
+    )
     right = 3.0 * (h * chord[back] + h[back] * chord)
     s = np.reshape(np.linalg.solve(matrix, np.reshape(right, (n, -1))), right.shape)
     return np.concatenate([s, s[:1]])
@@ -284,7 +288,9 @@ def _banded(lower, diagonal, upper, right):
     bands = np.zeros((3, len(diagonal)))
     bands[0, 1:], bands[1], bands[2, :-1] = upper, diagonal, lower
     return apply_linear(
-        lambda b: _banded(lower, diagonal, upper, b) if isinstance(b, Array) else scipy.linalg.solve_banded((1, 1), bands, b),
+        lambda b: (
+            _banded(lower, diagonal, upper, b) if isinstance(b, Array) else scipy.linalg.solve_banded((1, 1), bands, b)
+        ),
         (right,),
         lambda bar, wanted: (_banded(upper, diagonal, lower, bar),),
     )
@@ -293,7 +299,7 @@ def _banded(lower, diagonal, upper, right):
 # --- straight lines ------------------------------------------------------------------------------------------------
 
 
-class interp1d:  # noqa: N801 - SciPy's name
+class interp1d:
     """`scipy.interpolate.interp1d` of kind "linear"; plain data and points go to SciPy."""
 
     def __init__(

@@ -8,7 +8,7 @@ from dualtape.arrays.factorizations import cholesky_of
 from dualtape.arrays.products import _real_like, conjugate_transpose
 from dualtape.arrays.protocol import no_rule
 from dualtape.arrays.reductions import as_array
-from dualtape.arrays.spectra import hermitian, square
+from dualtape.arrays.spectra import of_triangle, square
 from dualtape.core.array import Array
 from dualtape.core.values import plain_of
 from dualtape.scipy.dispatch import instead_of
@@ -36,7 +36,7 @@ def _structured(a, kind, lower):
     """The matrix that a solver for a structure sees: what it does not read does not count."""
     kind = _LONG.get(kind, kind)
     if kind in ("her", "pos"):
-        return hermitian(a, "L" if lower else "U")
+        return of_triangle(a, "L" if lower else "U")
     if kind == "sym":
         part = np.tril(a) if lower else np.triu(a)
         inner = np.tril(a, -1) if lower else np.triu(a, 1)
@@ -80,16 +80,16 @@ def _right_side(a, b, name):
 
 
 @instead_of(scipy.linalg.solve)
-def solve(
-    a, b, lower=False, overwrite_a=False, overwrite_b=False, check_finite=True, assume_a=None, transposed=False
-):
+def solve(a, b, lower=False, overwrite_a=False, overwrite_b=False, check_finite=True, assume_a=None, transposed=False):
     """`scipy.linalg.solve`: a function of what a solver for `assume_a` reads of the matrix."""
     a, b = square(as_array(a)), as_array(b)
     _right_side(a, b, "scipy.linalg.solve")
     a = _structured(a, assume_a, lower)
     if transposed:
         if a.dtype.kind == "c" or b.dtype.kind == "c":
-            raise NotImplementedError("scipy.linalg.solve can currently not solve a^T x = b or a^H x = b for complex matrices.")
+            raise NotImplementedError(
+                "scipy.linalg.solve can currently not solve a^T x = b or a^H x = b for complex matrices."
+            )
         return solve_with(
             lambda a, b: scipy.linalg.solve(
                 a.T, b, lower, check_finite=check_finite, assume_a=assume_a, transposed=True
@@ -97,9 +97,7 @@ def solve(
             np.swapaxes(a, -1, -2),
             b,
         )
-    return solve_with(
-        lambda a, b: scipy.linalg.solve(a, b, lower, check_finite=check_finite, assume_a=assume_a), a, b
-    )
+    return solve_with(lambda a, b: scipy.linalg.solve(a, b, lower, check_finite=check_finite, assume_a=assume_a), a, b)
 
 
 _TRANSPOSED = {0: "N", "N": "N", 1: "T", "T": "T", 2: "C", "C": "C"}
@@ -138,7 +136,7 @@ def _cholesky(a, lower, check_finite):
         out = scipy.linalg.cholesky(x, lower, check_finite=check_finite)
         return out if lower else conjugate_transpose(out)
 
-    out = cholesky_of(hermitian(a, "L" if lower else "U"), function)
+    out = cholesky_of(of_triangle(a, "L" if lower else "U"), function)
     return out if lower else conjugate_transpose(out)
 
 

@@ -99,7 +99,11 @@ def fftconvolve(in1, in2, mode="full", axes=None):
     scipy.signal.fftconvolve(np.zeros(a.shape), np.zeros(b.shape), mode, axes)  # raises SciPy's errors
     places = range(a.ndim) if axes is None else np.atleast_1d(axes)
     return _bilinear(
-        lambda a, b, mode: scipy.signal.fftconvolve(a, b, mode, axes), a, b, mode, tuple(int(k) % a.ndim for k in places)
+        lambda a, b, mode: scipy.signal.fftconvolve(a, b, mode, axes),
+        a,
+        b,
+        mode,
+        tuple(int(k) % a.ndim for k in places),
     )
 
 

@@ -112,4 +112,6 @@ def multigammaln(a, d):
 def polygamma(n, x):
     """`scipy.special.polygamma`."""
     refuse_orders(ROWS["polygamma"], (n, x))
-    return elementwise(ROWS["polygamma"], (np.asarray(n, float), x if not isinstance(x, (list, tuple)) else as_array(x)))
+    return elementwise(
+        ROWS["polygamma"], (np.asarray(n, float), x if not isinstance(x, (list, tuple)) else as_array(x))
+    )

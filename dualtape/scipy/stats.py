@@ -220,9 +220,7 @@ gamma = Distribution(
 beta = Distribution(
     scipy.stats.beta,
     ("a", "b"),
-    _with_integrals(
-        scipy.stats.beta, lambda y, a, b: sp.xlog1py(b - 1.0, -y) + sp.xlogy(a - 1.0, y) - sp.betaln(a, b)
-    ),
+    _with_integrals(scipy.stats.beta, lambda y, a, b: sp.xlog1py(b - 1.0, -y) + sp.xlogy(a - 1.0, y) - sp.betaln(a, b)),
     lambda y, a, b: (y >= 0) & (y <= 1),
     _positive,
 )

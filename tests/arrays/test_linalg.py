@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import dualtape as dt
-from arrays.differences import agree, along, direction, real_total
+from arrays.differences import agree, direction, real_total
 from arrays.random_programs import close, weights
 from dualtape.errors import NoRuleError
 

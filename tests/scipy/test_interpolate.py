@@ -94,8 +94,14 @@ def test_flat_and_turning_data_of_pchip():
 
 
 def test_outside():
-    for make in (lambda m, y: m.CubicSpline(KNOTS, y, extrapolate=False), lambda m, y: m.PchipInterpolator(KNOTS, y, 0, False)):
-        found, plain = dt.pullback(lambda y, make=make: make(interpolate, y)(POINTS), Y)[0], make(scipy.interpolate, Y)(POINTS)
+    for make in (
+        lambda m, y: m.CubicSpline(KNOTS, y, extrapolate=False),
+        lambda m, y: m.PchipInterpolator(KNOTS, y, 0, False),
+    ):
+        found, plain = (
+            dt.pullback(lambda y, make=make: make(interpolate, y)(POINTS), Y)[0],
+            make(scipy.interpolate, Y)(POINTS),
+        )
         np.testing.assert_allclose(found, plain, rtol=1e-13)
         agree_with_scipy(lambda y, m, make=make: make(m, y)(POINTS[1:-1]), Y, order=1)
     agree_with_scipy(lambda y, m: m.interp1d(KNOTS, y, bounds_error=False, fill_value=(0.5, -1.0))(POINTS), Y, order=1)

@@ -45,7 +45,9 @@ def test_methods_and_axes():
         agree_with_scipy(lambda x, m, method=method: m.convolve(x[:5], x[5:], "same", method), weights((8,)), order=2)
         agree_with_scipy(lambda x, m, method=method: m.correlate(x[:5], x[5:], "full", method), weights((8,)), order=2)
     for mode, axes in itertools.product(["full", "same", "valid"], [0, 1, (0,), (-1,), [0, 1]]):
-        f = lambda x, m, mode=mode, axes=axes: m.fftconvolve(x[:, :4], x[:, 4:8] if axes != 1 else x[:, 4:6], mode, axes)
+        f = lambda x, m, mode=mode, axes=axes: m.fftconvolve(
+            x[:, :4], x[:, 4:8] if axes != 1 else x[:, 4:6], mode, axes
+        )
         agree_with_scipy(f, weights((3, 8)), order=2)
     f = lambda x, m: m.fftconvolve(x[:, :4], x[:1, 4:6], "full", axes=1)  # broadcast along the other axis
     agree_with_scipy(f, weights((3, 8)), order=2)

@@ -72,7 +72,9 @@ def test_outside_of_the_support_and_wrong_parameters():
     x = np.array([-1.0, 0.5, 2.0, np.nan])
     for name, (shapes, _) in CONTINUOUS.items():
         for method in ("logpdf", "pdf", "cdf"):
-            f = lambda x, m=stats, name=name, method=method, shapes=shapes: getattr(getattr(m, name), method)(x, *shapes)
+            f = lambda x, m=stats, name=name, method=method, shapes=shapes: getattr(getattr(m, name), method)(
+                x, *shapes
+            )
             np.testing.assert_allclose(dt.pullback(f, x)[0], f(x, scipy.stats), rtol=1e-13)
             gradient = dt.gradient(lambda x, f=f: np.sum(f(x)[:3]), x)
             assert np.all(np.isfinite(gradient[:3])), (name, method)
@@ -89,7 +91,9 @@ def test_discrete():
     for method in ("logpmf", "pmf", "cdf", "sf"):
         options = {"order": 3, "exact": False}
         f = lambda mu, m=stats, method=method: getattr(m.poisson, method)(k[1:], mu)
-        agree(f, np.array([2.3]), plain=lambda mu: f(mu, scipy.stats), reference=lambda mu: f(mu, scipy.stats), **options)
+        agree(
+            f, np.array([2.3]), plain=lambda mu: f(mu, scipy.stats), reference=lambda mu: f(mu, scipy.stats), **options
+        )
         g = lambda p, m=stats, method=method: getattr(m.binom, method)(k[1:6], 6, p, loc=0)
         agree(g, np.array([0.3]), plain=lambda p: g(p, scipy.stats), reference=lambda p: g(p, scipy.stats), **options)
         for h in (f, g):

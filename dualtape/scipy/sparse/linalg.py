@@ -30,7 +30,7 @@ def _adjoint(a):
 
 
 def _solved(solver, a, b):
-    """x of A x = b, where `solver` computes it for plain A and b and the flag says whether A stands for its adjoint."""
+    """The solution of A x = b by `solver`, a function of plain A, plain b, and whether A is the adjoint of what was given."""
     if isinstance(a, Sparse):
         return _with_numbers(solver, a, a.data, b, False)
     return _with_constant(solver, a, b, False)

@@ -43,7 +43,7 @@ class Sparse:
         return scipy.sparse.coo_array((data, (self.rows, self.cols)), self.shape).tocsc()
 
     @property
-    def T(self):  # noqa: N802 - SciPy's name
+    def T(self):
         """The transpose."""
         return Sparse(self.data, self.cols, self.rows, self.shape[::-1])
 
