@@ -30,6 +30,8 @@ def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False):
     shape = np.broadcast_shapes(x.shape, factors.shape)
     if x.shape != shape:
         x = np.broadcast_to(x, shape)
+    if not shape:  # which SciPy treats as an array of one number
+        x = np.reshape(x, (1,))
     axes = axes_of(x, axis)
     out = _logsumexp(x, factors, axes, return_sign, b is not None)
     plain_sign = None

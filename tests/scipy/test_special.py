@@ -40,6 +40,9 @@ CASES = {
     "multigammaln of a number": (lambda x, m: m.multigammaln(x[0, 0], 2), X + 4.0),
     "polygamma": (lambda x, m: m.polygamma(1, x), X + 3.0),
     "polygamma of orders": (lambda x, m: m.polygamma([0, 1, 2], x), X + 3.0),
+    "logsumexp of numbers": (lambda x, m: m.logsumexp(x[0, 0]) + m.logsumexp(x[1, 1], keepdims=True), X),
+    "softmax of numbers": (lambda x, m: m.softmax(x[0, 0]) + m.log_softmax(x[1, 1]) + x[0, 1], X),
+    "logsumexp of a number with b": (lambda x, m: m.logsumexp(x[0, 0], b=2.0), X),
     "a ufunc": (lambda x, m: m.gammaln(x), X + 3.0),
 }
 

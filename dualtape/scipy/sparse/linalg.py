@@ -30,7 +30,7 @@ def _adjoint(a):
 
 
 def _solved(solver, a, b):
-    """The solution of A x = b by `solver`, a function of plain A, plain b, and whether A is the adjoint of what was given."""
+    """The solution of A x = b by `solver`, a function of plain A and b that is told whether A is the adjoint."""
     if isinstance(a, Sparse):
         return _with_numbers(solver, a, a.data, b, False)
     return _with_constant(solver, a, b, False)
