@@ -2,7 +2,8 @@
 
 With A = U S V^H, P = U^H dA V and F_ij = 1 / (s_j^2 - s_i^2): ds = Re diag(P), and dU = U (F o (P S + S P^H)),
 dV = V (F o (S P + P^H S)) within the spaces of the vectors (Townsend 2016). F is 0 for singular values that are
-equal up to rounding, as for eigenvalues; singular values that are 0 up to rounding have derivative 0, as abs has.
+equal up to rounding, as for eigenvalues. Singular values that are 0 up to rounding have derivative 0, as abs has, where
+they are computed alone; beside vectors they have that of the vectors' signs, so that (u * s) @ vh has its own.
 """
 
 import functools
@@ -93,7 +94,7 @@ def decomposed(x, full=False):
             du = du + _outside(u, t @ v[..., :k]) * rows_(_inverse(s, (m, n)))
         if q < n:
             dv = dv + _outside(v, conjugate_transpose(t) @ u[..., :k]) * rows_(_inverse(s, (m, n)))
-        return du, np.where(_nothing(s, (m, n)), 0.0, core.real), conjugate_transpose(dv)
+        return du, core.real, conjugate_transpose(dv)
 
     def vjp(_, bars, parts, x):
         (u, s, vh), (ubar, sbar, vhbar) = parts, bars
@@ -103,7 +104,7 @@ def decomposed(x, full=False):
         of_u, of_v = _gaps(s, p) * turn_u, _gaps(s, q) * turn_v
         of_u = (of_u + conjugate_transpose(of_u))[..., :k] * rows_(s)
         of_v = (of_v + conjugate_transpose(of_v))[..., :k] * rows_(s)
-        core = np.where(_nothing(s, (m, n)), 0.0, sbar)
+        core = sbar
         if ubar.dtype.kind == "c":
             core = core + 0.5j * (diagonal(turn_u).imag[..., :k] - diagonal(turn_v).imag[..., :k]) * _inverse(s, (m, n))
         inner = _wider(of_u, q) + conjugate_transpose(_wider(of_v, p)) + _rectangle(core, p, q)

@@ -30,6 +30,9 @@ _LONG = {
     "hermitian": "her",
     "positive definite": "pos",
 }
+_KINDS = {
+    *_LONG, *_LONG.values(), "diagonal", "tridiagonal", "banded", "upper triangular", "lower triangular",
+}  # fmt: skip
 
 
 def _structured(a, kind, lower):
@@ -72,24 +75,30 @@ def solve_with(function, a, b):
     return apply(value, (a, b), jvp, vjp)
 
 
-def _right_side(a, b, name):
+def _right_side(a, b):
+    """Whether there is one matrix; errors are SciPy's."""
     if a.ndim != 2 or b.ndim not in (1, 2):
-        raise no_rule(f"{name} of stacks of matrices (use np.linalg.solve)")
+        return False
     if a.shape[0] != b.shape[0]:
         raise ValueError("incompatible dimensions.")
+    return True
 
 
 @instead_of(scipy.linalg.solve)
 def solve(a, b, lower=False, overwrite_a=False, overwrite_b=False, check_finite=True, assume_a=None, transposed=False):
     """`scipy.linalg.solve`: a function of what a solver for `assume_a` reads of the matrix."""
     a, b = square(as_array(a)), as_array(b)
-    _right_side(a, b, "scipy.linalg.solve")
+    if assume_a is not None and assume_a not in _KINDS:
+        scipy.linalg.solve(np.eye(1), np.ones(1), assume_a=assume_a)  # raises SciPy's error
+    single = _right_side(a, b)
     a = _structured(a, assume_a, lower)
     if transposed:
         if a.dtype.kind == "c" or b.dtype.kind == "c":
             raise NotImplementedError(
                 "scipy.linalg.solve can currently not solve a^T x = b or a^H x = b for complex matrices."
             )
+        if not single:
+            return np.linalg.solve(np.swapaxes(a, -1, -2), b)
         return solve_with(
             lambda a, b: scipy.linalg.solve(
                 a.T, b, lower, check_finite=check_finite, assume_a=assume_a, transposed=True
@@ -97,6 +106,8 @@ def solve(a, b, lower=False, overwrite_a=False, overwrite_b=False, check_finite=
             np.swapaxes(a, -1, -2),
             b,
         )
+    if not single:
+        return np.linalg.solve(a, b)
     return solve_with(lambda a, b: scipy.linalg.solve(a, b, lower, check_finite=check_finite, assume_a=assume_a), a, b)
 
 
@@ -107,7 +118,7 @@ _TRANSPOSED = {0: "N", "N": "N", 1: "T", "T": "T", 2: "C", "C": "C"}
 def solve_triangular(a, b, trans=0, lower=False, unit_diagonal=False, overwrite_b=False, check_finite=True):
     """`scipy.linalg.solve_triangular`, a function of the triangle that it reads."""
     a, b = square(as_array(a)), as_array(b)
-    _right_side(a, b, "scipy.linalg.solve_triangular")
+    single = _right_side(a, b)
     if trans not in _TRANSPOSED:
         raise ValueError(f"trans must be 0, 1, 2, 'N', 'T' or 'C', not {trans!r}")
     if unit_diagonal:
@@ -115,6 +126,9 @@ def solve_triangular(a, b, trans=0, lower=False, unit_diagonal=False, overwrite_
     else:
         a = np.tril(a) if lower else np.triu(a)
     turn = {"N": lambda a: a, "T": lambda a: np.swapaxes(a, -1, -2), "C": conjugate_transpose}[_TRANSPOSED[trans]]
+
+    if not single:
+        return np.linalg.solve(turn(a), b)
 
     def function(a, b):
         return scipy.linalg.solve_triangular(turn(a), b, trans, lower, unit_diagonal, check_finite=check_finite)

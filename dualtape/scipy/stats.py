@@ -187,6 +187,13 @@ def _positive(*shapes):
     return good
 
 
+def _log_t(y, df):
+    normal = np.isinf(plain_of(df))
+    df = np.where(normal, 1.0, df)
+    out = -sp.betaln(0.5, df / 2.0) - 0.5 * np.log(df) - (df + 1.0) / 2.0 * np.log1p(y * y / df)
+    return np.where(normal, -(y * y) / 2.0 - _LOG_ROOT, out) if np.any(normal) else out
+
+
 norm = Distribution(
     scipy.stats.norm,
     (),
@@ -203,10 +210,7 @@ norm = Distribution(
 t = Distribution(
     scipy.stats.t,
     ("df",),
-    _with_integrals(
-        scipy.stats.t,
-        lambda y, df: -sp.betaln(0.5, df / 2.0) - 0.5 * np.log(df) - (df + 1.0) / 2.0 * np.log1p(y * y / df),
-    ),
+    _with_integrals(scipy.stats.t, _log_t),
     lambda y, df: np.isfinite(y),
     _positive,
 )

@@ -273,10 +273,50 @@ def test_projection_on_a_repeated_space():
 def test_singular_values_that_are_zero_have_derivative_zero():
     x = np.outer([1.0, 2.0, 2.0], [0.6, 0.8])
     unit = np.outer([1.0, 2.0, 2.0], [0.6, 0.8]) / 3
-    for f in (lambda x: np.sum(la.svdvals(x)), lambda x: np.sum(la.svd(x, full_matrices=False)[1])):
+    for f in (lambda x: np.sum(la.svdvals(x)), lambda x: np.sum(la.svd(x, compute_uv=False))):
         close(dt.gradient(f, x), unit, 1e-14)
         close(dt.jacobian(f, x, mode="forward"), unit, 1e-14)
         close(dt.gradient(f, np.zeros((3, 2))), np.zeros((3, 2)), 0)
+
+
+def test_a_matrix_of_low_rank_from_its_decomposition():
+    x = SINGULAR["rank 3"]
+
+    def f(x):
+        u, s, vh = la.svd(x)
+        return (u * s) @ vh
+
+    for v in (direction(x), np.eye(4)):
+        close(dt.pushforward(f, x, v)[1], v, 1e-13)
+        close(dt.pullback(f, x)[1](v), v, 1e-13)
+
+
+def test_complex_eigenvalues_of_real_matrices():
+    x = np.array([[1.0, 2.0, 0.3], [-1.5, 0.8, 0.2], [0.1, 0.4, 3.0]])
+    assert np.iscomplexobj(la.eigvals(x))
+    for f in (la.eigvals, lambda x: la.eig(x)[0], _weighted_eig, lambda x: la.eig(x)[1] ** 2):
+        agree(f, x, order=3)
+
+
+def test_results_may_be_written_to():
+    x = positive(point((3, 3))) / 20
+    c = np.array([1.0, 2.0, 3.0])
+
+    def f(x):
+        w, v = la.eigh(x)
+        before = np.sum(w**2) + np.sum(v[:, 0] ** 2 * c)
+        w *= 2.0
+        v[:, 0] = 0.0
+        return before + np.sum(w**3) + np.sum(v**4)
+
+    def g(x):
+        w, v = la.eigh(x)
+        return np.sum(w**2) + np.sum(v[:, 0] ** 2 * c) + np.sum((2 * w) ** 3) + np.sum(v[:, 1:] ** 4)
+
+    v = direction(x)
+    close(dt.gradient(f, x), dt.gradient(g, x), 1e-13)
+    close(dt.pushforward(f, x, v)[1], dt.pushforward(g, x, v)[1], 1e-13)
+    close(dt.hvp(f, x, v), dt.hvp(g, x, v), 1e-12)
 
 
 def test_eigenvalues_of_a_triangle_do_not_depend_on_the_other():

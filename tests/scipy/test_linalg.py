@@ -168,8 +168,25 @@ def test_errors_are_those_of_scipy(name):
             differentiate(lambda x: np.sum(f(x)), x)
 
 
+def test_stacks_of_systems():
+    x = np.stack([point(3, 5), point(3, 5, 1)])
+    for f in (
+        lambda x, m: m.solve(x[..., :3], x[..., 3:]),
+        lambda x, m: m.solve(x[..., :3], x[..., 3:], assume_a="sym", lower=True),
+        lambda x, m: m.solve(x[..., :3], x[..., 3:], transposed=True),
+        lambda x, m: m.solve_triangular(x[..., :3], x[..., 3:], lower=True, trans=1),
+        lambda x, m: m.cho_solve((x[..., :3], True), x[..., 3:]),
+        lambda x, m: m.cholesky(x[..., :3] @ np.swapaxes(x[..., :3], -1, -2)),
+        lambda x, m: m.det(x[..., :3]),
+    ):
+        agree(
+            lambda x, f=f: f(x, linalg), x, plain=lambda x, f=f: f(x, scipy.linalg),
+            reference=lambda x, f=f: f(x, scipy.linalg), order=2, exact=False, rtol=1e-7,
+        )  # fmt: skip
+
+
 def test_stacks_without_a_rule():
     x = np.stack([point(3, 3)] * 2)
-    for f in (lambda x: linalg.solve(x, x), lambda x: linalg.lu_factor(x)[0], lambda x: linalg.toeplitz(x)):
+    for f in (lambda x: linalg.lu_factor(x)[0], lambda x: linalg.toeplitz(x)):
         with pytest.raises(NoRuleError):
             dt.gradient(lambda x, f=f: np.sum(f(x)), x)

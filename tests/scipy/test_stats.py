@@ -86,6 +86,11 @@ def test_outside_of_the_support_and_wrong_parameters():
             assert np.isnan(dt.pullback(wrong, -1.0)[0])
 
 
+def test_t_of_infinitely_many_degrees_of_freedom():
+    close(dt.gradient(lambda x: stats.t.logpdf(x, np.inf), 0.7), -0.7, 1e-15)
+    close(dt.pullback(lambda x: stats.t.logpdf(x, np.inf), 0.7)[0], scipy.stats.norm.logpdf(0.7), 1e-15)
+
+
 def test_discrete():
     k = np.arange(-1.0, 6.0)
     for method in ("logpmf", "pmf", "cdf", "sf"):
