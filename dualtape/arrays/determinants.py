@@ -111,16 +111,27 @@ def slogdet(a):
     x = square(as_array(a))
     if x.dtype.kind == "c":
         return _slogdet_result()(*_complex_slogdet(x))
-    return _slogdet_result()(np.linalg.slogdet(plain_of(x)).sign, _logdet(x))
+    signs = []
+    logarithm = _logdet(x, signs)
+    return _slogdet_result()(signs[0], logarithm)
 
 
 def _spread(x, like):
     return np.expand_dims(x, (-2, -1)) if like.ndim > 2 else x
 
 
-def _logdet(x):
+def _logdet(x, signs):
+    """The logarithm; the plain sign is put into a list."""
+
+    def value(x):
+        if isinstance(x, Array):
+            return _logdet(x, signs)
+        sign, logarithm = np.linalg.slogdet(x)
+        signs.append(sign)
+        return logarithm
+
     return apply(
-        lambda x: _logdet(x) if isinstance(x, Array) else np.linalg.slogdet(x).logabsdet,
+        value,
         (x,),
         lambda k, t, out, x: np.sum(np.swapaxes(np.linalg.inv(x), -1, -2) * t, axis=(-2, -1)),
         lambda k, bar, out, x: _spread(bar, x) * np.swapaxes(np.linalg.inv(x), -1, -2),

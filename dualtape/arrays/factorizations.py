@@ -17,6 +17,15 @@ from dualtape.core.values import plain_of
 __all__ = ["cholesky", "cholesky_of", "qr"]
 
 
+def solve_triangular(a, b, lower):
+    """The solution of a triangular system: by substitution where all is plain."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.ndim == b.ndim == 2 and a.size and b.size:
+        from scipy.linalg import solve_triangular as substitute  # late: SciPy takes longer to import than NumPy
+
+        return substitute(a, b, lower=lower, check_finite=False)
+    return np.linalg.solve(a, b)
+
+
 @register(np.linalg.cholesky)
 def cholesky(a, /, *, upper=False):
     """np.linalg.cholesky, a function of the triangle that it reads (Murray 2016, equation 8)."""
@@ -38,14 +47,15 @@ def cholesky_of(x, function):
         return x * np.tril(np.ones((n, n), plain_of(x).real.dtype) - 0.5 * np.eye(n, dtype=plain_of(x).real.dtype))
 
     def jvp(k, t, low, x):
-        inner = np.linalg.solve(low, conjugate_transpose(np.linalg.solve(low, conjugate_transpose(t))))
+        inner = conjugate_transpose(solve_triangular(low, conjugate_transpose(t), True))
+        inner = solve_triangular(low, inner, True)
         return low @ half(inner)
 
     def vjp(k, bar, low, x):
         high = conjugate_transpose(low)
         inner = half(high @ bar)
-        inner = np.linalg.solve(high, inner + conjugate_transpose(inner))
-        return 0.5 * conjugate_transpose(np.linalg.solve(high, conjugate_transpose(inner)))
+        inner = solve_triangular(high, inner + conjugate_transpose(inner), False)
+        return 0.5 * conjugate_transpose(solve_triangular(high, conjugate_transpose(inner), False))
 
     return apply(
         lambda x: cholesky_of(x, function) if isinstance(x, Array) else function(x),
@@ -91,9 +101,8 @@ def _qr(x, mode):
         q, r = parts
         p = q.shape[-1]
         # dA R^-1 of the first k columns
-        over = conjugate_transpose(
-            np.linalg.solve(conjugate_transpose(r[..., :k, :k]), conjugate_transpose(t[..., :k]))
-        )
+        first = conjugate_transpose(t[..., :k])
+        over = conjugate_transpose(solve_triangular(conjugate_transpose(r[..., :k, :k]), first, True))
         omega = turn(conjugate_transpose(q) @ over, p)
         dq = q @ omega
         return dq + _outside(q, over) if p < m else dq, conjugate_transpose(q) @ t - omega @ r
@@ -108,7 +117,7 @@ def _qr(x, mode):
         over = q @ cbar
         if p < m:
             over = over + _outside(q, qbar)
-        first = conjugate_transpose(np.linalg.solve(r[..., :k, :k], conjugate_transpose(over)))
+        first = conjugate_transpose(solve_triangular(r[..., :k, :k], conjugate_transpose(over), False))
         return q @ rbar + _wider(first, n)
 
     return apply_parts(lambda x: np.linalg.qr(x, mode), (x,), jvp, vjp, reads=("out",))

@@ -55,21 +55,21 @@ def _structured(a, kind, lower):
     return a
 
 
-def solve_with(function, a, b):
-    """X of A X = B as `function` computes it from plain arrays."""
+def solve_with(function, adjoint, a, b):
+    """X of A X = B as `function` computes it from plain arrays, and `adjoint` that with A^H in place of A."""
     if b.ndim == 1:
-        return solve_with(function, a, np.expand_dims(b, -1))[..., 0]
+        return solve_with(function, adjoint, a, np.expand_dims(b, -1))[..., 0]
 
     def value(a, b):
         if isinstance(a, Array) or isinstance(b, Array):
-            return solve_with(function, a, b)
+            return solve_with(function, adjoint, a, b)
         return np.asarray(function(a, b))
 
     def jvp(k, t, out, a, b):
-        return -np.linalg.solve(a, t @ out) if k == 0 else np.linalg.solve(a, t)
+        return -value(a, t @ out) if k == 0 else value(a, t)
 
     def vjp(k, bar, out, a, b):
-        right = np.linalg.solve(conjugate_transpose(a), bar)
+        right = solve_with(adjoint, function, conjugate_transpose(a), bar)
         return _real_like(right, b) if k else _real_like(-(right @ conjugate_transpose(out)), a)
 
     return apply(value, (a, b), jvp, vjp)
@@ -92,6 +92,8 @@ def solve(a, b, lower=False, overwrite_a=False, overwrite_b=False, check_finite=
         scipy.linalg.solve(np.eye(1), np.ones(1), assume_a=assume_a)  # raises SciPy's error
     single = _right_side(a, b)
     a = _structured(a, assume_a, lower)
+    turned = {"upper triangular": "lower triangular", "lower triangular": "upper triangular"}.get(assume_a, assume_a)
+    options = {"lower": lower, "check_finite": check_finite}
     if transposed:
         if a.dtype.kind == "c" or b.dtype.kind == "c":
             raise NotImplementedError(
@@ -99,16 +101,14 @@ def solve(a, b, lower=False, overwrite_a=False, overwrite_b=False, check_finite=
             )
         if not single:
             return np.linalg.solve(np.swapaxes(a, -1, -2), b)
-        return solve_with(
-            lambda a, b: scipy.linalg.solve(
-                a.T, b, lower, check_finite=check_finite, assume_a=assume_a, transposed=True
-            ),
-            np.swapaxes(a, -1, -2),
-            b,
-        )
+        whole = lambda a, b: scipy.linalg.solve(a.T, b, assume_a=assume_a, transposed=True, **options)
+        back = lambda a, b: scipy.linalg.solve(a, b, assume_a=assume_a, **options)
+        return solve_with(whole, back, np.swapaxes(a, -1, -2), b)
     if not single:
         return np.linalg.solve(a, b)
-    return solve_with(lambda a, b: scipy.linalg.solve(a, b, lower, check_finite=check_finite, assume_a=assume_a), a, b)
+    whole = lambda a, b: scipy.linalg.solve(a, b, assume_a=assume_a, **options)
+    back = lambda a, b: scipy.linalg.solve(a, b, assume_a=turned, **options)
+    return solve_with(whole, back, a, b)
 
 
 _TRANSPOSED = {0: "N", "N": "N", 1: "T", "T": "T", 2: "C", "C": "C"}
@@ -133,7 +133,12 @@ def solve_triangular(a, b, trans=0, lower=False, unit_diagonal=False, overwrite_
     def function(a, b):
         return scipy.linalg.solve_triangular(turn(a), b, trans, lower, unit_diagonal, check_finite=check_finite)
 
-    return solve_with(function, turn(a), b)
+    def adjoint(a, b):
+        # the triangle of (turned A)^H: the one that A was not read from, unless it was turned
+        triangle = lower if _TRANSPOSED[trans] != "N" else not lower
+        return scipy.linalg.solve_triangular(a, b, 0, triangle, unit_diagonal, check_finite=check_finite)
+
+    return solve_with(function, adjoint, turn(a), b)
 
 
 # --- factorizations ------------------------------------------------------------------------------------------------

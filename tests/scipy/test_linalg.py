@@ -116,6 +116,15 @@ def test_solve_with_every_structure(kind, lower):
             )  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", ["upper triangular", "lower triangular", "pos", "sym", None], ids=str)
+def test_transposed_systems_of_every_structure(kind):
+    f = lambda x, m: m.solve(positive(x[:, :3]), x[:, 3:], assume_a=kind, transposed=True)
+    agree(
+        lambda x: f(x, linalg), point(3, 5), plain=lambda x: f(x, scipy.linalg),
+        reference=lambda x: f(x, scipy.linalg), order=2,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["expm", "sqrtm", "logm"])
 def test_functions_of_matrices_with_repeated_eigenvalues(name):
     x = np.diag([2.0, 2.0, 3.0])
