@@ -7,10 +7,11 @@ import numpy as np
 from dualtape.arrays import linalg
 from dualtape.arrays.protocol import constant, register, vecdot
 from dualtape.arrays.reductions import as_array, sum_
+from dualtape.arrays.singular import matrices, values
 from dualtape.arrays.spectra import square
 from dualtape.core.values import plain_of
 
-__all__ = ["cross", "matrix_power", "multi_dot", "tensorinv", "tensorsolve"]
+__all__ = ["cond", "cross", "matrix_power", "multi_dot", "tensorinv", "tensorsolve"]
 
 constant(np.linalg.matrix_rank)
 
@@ -160,3 +161,16 @@ def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
     flat = np.reshape(moved, (*[x.shape[k] for k in rest], -1))
     out = linalg.norm(flat, ord, -1)
     return np.reshape(as_array(out), shape) if shape != np.shape(plain_of(out)) else out
+
+
+@register(np.linalg.cond)
+def cond(x, p=None):
+    """np.linalg.cond."""
+    x = as_array(x)
+    if x.size == 0:
+        np.linalg.cond(plain_of(x), p)  # raises NumPy's error
+    if p is None or p in (2, -2):
+        s = values(matrices(x))
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    square(matrices(x))
+    return linalg.norm(x, p, axis=(-2, -1)) * linalg.norm(np.linalg.inv(x), p, axis=(-2, -1))

@@ -9,7 +9,7 @@ from dualtape.arrays.parts import apply_parts
 from dualtape.arrays.products import conjugate_transpose
 from dualtape.arrays.protocol import no_rule, register
 from dualtape.arrays.reductions import as_array
-from dualtape.arrays.singular import _matrices, _outside, _wider
+from dualtape.arrays.singular import _outside, _wider, matrices
 from dualtape.arrays.spectra import diagonal, of_triangle, on_diagonal, square
 from dualtape.core.array import Array
 from dualtape.core.values import plain_of
@@ -77,7 +77,7 @@ def qr(a, mode="reduced"):
 
     The columns of a complete Q beyond those of A, which A does not determine, do not turn within their space.
     """
-    x = _matrices(as_array(a))
+    x = matrices(as_array(a))
     plain = {"full": "reduced", "f": "reduced", "economic": "raw", "e": "raw"}.get(mode, mode)
     if plain == "raw":
         raise no_rule("np.linalg.qr with mode='raw'")

@@ -1,4 +1,4 @@
-"""Singular values and what is made from them: svd, pinv, lstsq, cond.
+"""Singular values and what is made from them: svd, pinv, lstsq.
 
 With A = U S V^H, P = U^H dA V and F_ij = 1 / (s_j^2 - s_i^2): ds = Re diag(P), and dU = U (F o (P S + S P^H)),
 dV = V (F o (S P + P^H S)) within the spaces of the vectors (Townsend 2016). F is 0 for singular values that are
@@ -11,7 +11,6 @@ import functools
 import numpy as np
 
 from dualtape.arrays.apply import apply
-from dualtape.arrays.linalg import norm
 from dualtape.arrays.parts import apply_parts
 from dualtape.arrays.products import _real_like, conjugate_transpose
 from dualtape.arrays.protocol import register
@@ -29,10 +28,11 @@ from dualtape.arrays.spectra import (
 from dualtape.core.array import Array
 from dualtape.core.values import plain_of
 
-__all__ = ["cond", "lstsq", "pinv", "svd", "svdvals"]
+__all__ = ["decomposed", "lstsq", "pinv", "svd", "svdvals", "values"]
 
 
-def _matrices(x):
+def matrices(x):
+    """Raise NumPy's error for what is no stack of matrices."""
     if x.ndim < 2:
         np.linalg.svd(np.zeros(x.shape))  # raises NumPy's error
     return x
@@ -152,7 +152,7 @@ def _svd_result():
 @register(np.linalg.svd)
 def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     """np.linalg.svd."""
-    x = _matrices(as_array(a))
+    x = matrices(as_array(a))
     if not hermitian:
         return _svd_result()(*decomposed(x, full_matrices)) if compute_uv else values(x)
     square(x)
@@ -172,7 +172,7 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
 @register(np.linalg.svdvals)
 def svdvals(x, /):
     """np.linalg.svdvals."""
-    return values(_matrices(as_array(x)))
+    return values(matrices(as_array(x)))
 
 
 # --- inverses of matrices of any shape -----------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def svdvals(x, /):
 @register(np.linalg.pinv)
 def pinv(a, rcond=None, hermitian=False, *, rtol=np._NoValue):
     """np.linalg.pinv at matrices near which the rank does not change (Golub and Pereyra 1973, equation 4.12)."""
-    x = _matrices(as_array(a))
+    x = matrices(as_array(a))
     options = {"rcond": plain_of(rcond), "hermitian": hermitian}
     if rtol is not np._NoValue:
         options["rtol"] = plain_of(rtol)
@@ -257,16 +257,3 @@ def _lstsq(a, b, rcond):
         return _real_like(out + (u * sbar) @ vh, a)
 
     return apply_parts(function, (a, b), jvp, vjp)
-
-
-@register(np.linalg.cond)
-def cond(x, p=None):
-    """np.linalg.cond."""
-    x = as_array(x)
-    if x.size == 0:
-        np.linalg.cond(plain_of(x), p)  # raises NumPy's error
-    if p is None or p in (2, -2):
-        s = values(_matrices(x))
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    square(_matrices(x))
-    return norm(x, p, axis=(-2, -1)) * norm(np.linalg.inv(x), p, axis=(-2, -1))
