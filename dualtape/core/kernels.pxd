@@ -20,6 +20,10 @@ cdef extern from "special.h":
         double (*gammaincc)(double, double, int) noexcept nogil
         double (*betainc)(double, double, double, int) noexcept nogil
         double (*hyp1f1)(double, double, double, int) noexcept nogil
+        double (*yv)(double, double, int) noexcept nogil
+        double (*k0)(double, int) noexcept nogil
+        double (*k1)(double, int) noexcept nogil
+        double (*kv)(double, double, int) noexcept nogil
 
     dts_scipy dt_special
 

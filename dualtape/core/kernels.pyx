@@ -67,6 +67,10 @@ cdef int load_special() except -1:
     dt_special.betaln = <binary_t>_capsule(table, "betaln", binary)
     dt_special.gammainc = <binary_t>_capsule(table, "gammainc", binary)
     dt_special.gammaincc = <binary_t>_capsule(table, "gammaincc", binary)
+    dt_special.k0 = <unary_t>_capsule(table, "k0", unary)
+    dt_special.k1 = <unary_t>_capsule(table, "k1", unary)
+    dt_special.yv = <binary_t>_capsule(table, "yv", binary)
+    dt_special.kv = <binary_t>_capsule(table, "kv", binary)
     dt_special.betainc = <ternary_t>_capsule(table, "betainc", ternary)
     dt_special.hyp1f1 = <ternary_t>_capsule(table, "hyp1f1", ternary)
     special_loaded = True

@@ -22,7 +22,7 @@ _SCIPY = frozenset(
     f"dts_{name}"
     for name in (
         "digamma i0 i1 iv jv polygamma i0e i1e ive beta betaln gammainc gammaincc betainc hyp1f1 erfinv erfcinv ndtri "
-        "erfcx_n"
+        "erfcx_n yv k0 k1 kv"
     ).split()
 )
 

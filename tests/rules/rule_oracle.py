@@ -15,7 +15,7 @@ DIGITS = 900
 _TAILS = {"erf": 440, "erfc": 440, "ndtr": 440, "log_ndtr": 440}
 _SLOW = (
     "gamma lgamma digamma polygamma j0 j1 jv i0 i1 iv sinc_n log_ndtr_n rgamma beta betaln gammainc gammaincc "
-    "gamma_density betainc beta_density hyp1f1 erfinv erfcinv ndtri erfcx erfcx_n i0e i1e ive y0 y1 yn"
+    "gamma_density betainc beta_density hyp1f1 erfinv erfcinv ndtri erfcx erfcx_n i0e i1e ive y0 y1 yn yv k0 k1 kv"
 )
 _DIGITS = _TAILS | dict.fromkeys(_SLOW.split(), 140)
 

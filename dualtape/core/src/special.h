@@ -32,6 +32,10 @@ typedef struct {
     double (*gammaincc)(double, double, int);
     double (*betainc)(double, double, double, int);
     double (*hyp1f1)(double, double, double, int);
+    double (*yv)(double, double, int);
+    double (*k0)(double, int);
+    double (*k1)(double, int);
+    double (*kv)(double, double, int);
 } dts_scipy;
 
 extern dts_scipy dt_special;
@@ -86,6 +90,10 @@ DTS_CONST double dts_gammainc(double a, double x);
 DTS_CONST double dts_gammaincc(double a, double x);
 DTS_CONST double dts_betainc(double a, double b, double x);
 DTS_CONST double dts_hyp1f1(double a, double b, double x);
+DTS_CONST double dts_yv(double n, double x);
+DTS_CONST double dts_k0(double x);
+DTS_CONST double dts_k1(double x);
+DTS_CONST double dts_kv(double n, double x);
 
 /* -1, 0 or 1; NaN stays NaN. */
 static inline double dts_sign(double x) { return x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : x == 0.0 ? 0.0 : x; }
