@@ -177,6 +177,35 @@ def test_tall_and_wide(name, shape):
     agree(TALL[name], complex_point(shape), order=1)
 
 
+# What programs make of these, beyond all choices of signs.
+PROGRAMS = {
+    "log-determinant": lambda x: la.slogdet(positive(x) - 0.1 * la.inv(positive(x)))[1],
+    "whitening": lambda x: la.inv(la.cholesky(positive(x))) @ x,
+    "principal components": lambda x: _truncated(*la.svd(x - x.mean(0))),
+    "root by eigh": lambda x: _function(np.sqrt, *la.eigh(positive(x))),
+    "polar factor": lambda x: la.svd(x)[0] @ la.svd(x)[2],
+    "least squares by qr": lambda x: la.solve(la.qr(x)[1], la.qr(x)[0].T @ x[0]),
+    "exponential by eig": lambda x: ((la.eig(x)[1] * np.exp(la.eig(x)[0])) @ la.inv(la.eig(x)[1])).real / 9,
+    "determinant of a spectrum": lambda x: np.log(np.abs(la.det(np.fft.fft(x)))),
+    "autocorrelation": lambda x: np.fft.irfft(np.abs(np.fft.rfft(x, axis=0)) ** 2, n=3, axis=0) / 9,
+    "inverse of low rank": lambda x: la.pinv(x[:, :2] @ x[:2]),
+}
+
+
+def _truncated(u, s, vh):
+    return (u[:, :2] * s[:2]) @ vh[:2]
+
+
+def _function(f, w, v):
+    return (v * f(w)) @ v.T
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs(name):
+    x = np.array([[1.1, 0.4, -0.6], [0.3, -1.7, 0.2], [0.8, 0.5, 2.4]])
+    agree(PROGRAMS[name], x, order=3, rtol=1e-7, exact=False)
+
+
 # --- where a formula alone would divide by zero -------------------------------------------------------------------
 
 Q = la.qr(point((4, 4), 3))[0]

@@ -86,6 +86,28 @@ def test_outside_of_the_support_and_wrong_parameters():
             assert np.isnan(dt.pullback(wrong, -1.0)[0])
 
 
+COLUMN = np.array([[1.5], [2.5], [0.7]])
+COUNTS, TRIALS = np.array([0, 1, 5]), np.array([3, 4, 5])
+BROADCAST = {
+    "shapes": (lambda a, m: m.gamma.logpdf(X, a), COLUMN),
+    "values": (lambda x, m: m.gamma.cdf(x, COLUMN, scale=COLUMN), X),
+    "scales": (lambda s, m: m.norm.logpdf(X, 0.1, s), COLUMN),
+    "integers": (lambda mu, m: m.poisson.logpmf(COUNTS, mu), COLUMN),
+    "trials": (lambda p, m: m.binom.logpmf(COUNTS, TRIALS, p), np.array([0.2, 0.3, 0.6])),
+    "trials of cdf": (lambda p, m: m.binom.cdf(COUNTS, TRIALS, p), np.array([0.2, 0.3, 0.6])),
+    "numbers": (lambda p, m: m.norm.logpdf(3, p[0], p[1]), np.array([0.2, 1.5])),
+    "a list": (lambda p, m: m.t.logpdf([1, 2, 3], p[0], p[1], p[2]), np.array([3.2, 0.5, 1.5])),
+    "a list of traced": (lambda p, m: m.expon.logpdf([p[0], 2.0], scale=p[1]), np.array([3.2, 1.5])),
+}
+
+
+@pytest.mark.parametrize("name", BROADCAST)
+def test_broadcasting(name):
+    f, x = BROADCAST[name]
+    reference = lambda x: f(x, scipy.stats)
+    agree(lambda x: f(x, stats), x, plain=reference, reference=reference, order=3, exact=False, rtol=1e-7)
+
+
 def test_t_of_infinitely_many_degrees_of_freedom():
     close(dt.gradient(lambda x: stats.t.logpdf(x, np.inf), 0.7), -0.7, 1e-15)
     close(dt.pullback(lambda x: stats.t.logpdf(x, np.inf), 0.7)[0], scipy.stats.norm.logpdf(0.7), 1e-15)
