@@ -58,8 +58,10 @@ def _wider(x, n):
 
 
 def _gaps(s, n):
+    """1 / (s_j^2 - s_i^2), as a product: squares of small values would seem equal before these do."""
     longer = _wider(s, n)
-    return inverse_gaps(longer * longer, longer * plain_of(s).max(axis=-1, keepdims=True, initial=0.0))
+    total = np.expand_dims(longer, -2) + np.expand_dims(longer, -1)
+    return inverse_gaps(longer) / np.where(plain_of(total) == 0, 1.0, total)
 
 
 def _outside(q, x):

@@ -42,12 +42,11 @@ def square(x):
     return x
 
 
-def inverse_gaps(w, size=None):
+def inverse_gaps(w):
     """1 / (w_j - w_i) for all pairs, 0 where the two are equal up to the rounding of the largest."""
     gap = np.expand_dims(w, -2) - np.expand_dims(w, -1)
     plain = plain_of(gap)
-    size = plain_of(w) if size is None else plain_of(size)
-    largest = np.max(np.abs(size), axis=-1, initial=0.0)[..., None, None]
+    largest = np.max(np.abs(plain_of(w)), axis=-1, initial=0.0)[..., None, None]
     same = np.abs(plain) <= 8 * max(w.shape[-1], 1) * np.finfo(plain.dtype).eps * largest
     same |= np.eye(w.shape[-1], dtype=bool)
     return np.where(same, 0.0, 1.0 / np.where(same, 1.0, gap))

@@ -320,6 +320,19 @@ def test_a_matrix_of_low_rank_from_its_decomposition():
         close(dt.pullback(f, x)[1](v), v, 1e-13)
 
 
+def test_singular_values_far_apart():
+    left, right = la.qr(point((4, 4), 1))[0], la.qr(point((4, 4), 2))[0]
+    x = left @ np.diag([1.0, 0.5, 3e-9, 1e-9]) @ right
+    for full in (False, True):
+
+        def f(x, full=full):
+            u, s, vh = la.svd(x, full_matrices=full)
+            return (u * s) @ vh
+
+        close(dt.pushforward(f, x, direction(x))[1], direction(x), 1e-6)
+        close(dt.pullback(f, x)[1](direction(x)), direction(x), 1e-6)
+
+
 def test_complex_eigenvalues_of_real_matrices():
     x = np.array([[1.0, 2.0, 0.3], [-1.5, 0.8, 0.2], [0.1, 0.4, 3.0]])
     assert np.iscomplexobj(la.eigvals(x))
