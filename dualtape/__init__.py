@@ -4,7 +4,7 @@
 nest and mix to any depth.
 """
 
-from dualtape import arrays, errors, testing
+from dualtape import arrays, errors, scipy, testing
 from dualtape._version import __version__
 from dualtape.arrays.creation import array, empty, full, ones, zeros
 from dualtape.core.array import Array, DualArray, VarArray
@@ -63,6 +63,7 @@ __all__ = [
     "pullback",
     "pushforward",
     "release_memory",
+    "scipy",
     "stop_gradient",
     "strict_nan",
     "taylor",

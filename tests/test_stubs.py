@@ -118,7 +118,15 @@ def test_mypys_stubtest_agrees():
     pytest.importorskip("mypy.stubtest")
     modules = [f"dualtape.core.{name}" for name in COMPILED]
     done = subprocess.run(
-        [sys.executable, "-m", "mypy.stubtest", "--ignore-missing-stub", "--ignore-positional-only", *modules],
+        [
+            sys.executable,
+            "-m",
+            "mypy.stubtest",
+            "--ignore-missing-stub",
+            "--ignore-positional-only",
+            "--mypy-config-file=pyproject.toml",
+            *modules,
+        ],
         capture_output=True,
         text=True,
         cwd=PACKAGE.parent,

@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from dualtape.arrays import linalg, moves, products, protocol, reductions
+from dualtape.arrays import (  # noqa: F401 - those that are not named below register functions of their own
+    algebra,
+    determinants,
+    factorizations,
+    fourier,
+    linalg,
+    moves,
+    products,
+    protocol,
+    reductions,
+)
 from dualtape.arrays.moves import array, looked_at
 from dualtape.arrays.protocol import FUNCTIONS, constant, register
 from dualtape.arrays.reductions import as_array

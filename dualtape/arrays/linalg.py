@@ -5,7 +5,7 @@ import numpy as np
 from dualtape.arrays.apply import apply, unbroadcast
 from dualtape.arrays.products import _real_like, conjugate_transpose, matmul
 from dualtape.arrays.reductions import as_array, axes_of, extreme, sum_
-from dualtape.arrays.singular import nuclear, spectral
+from dualtape.arrays.singular_norms import nuclear, spectral
 from dualtape.core.array import Array
 from dualtape.core.values import plain_of
 

@@ -185,38 +185,6 @@ def vander(x, N=None, increasing=False):
 # --- least squares -----------------------------------------------------------------------------------------------
 
 
-def _least_squares(a, b, rcond):
-    """The x that makes |a x - b| smallest, for a of full column rank: dx = a+ (db - da x) + (a^H a)^-1 da^H (b - a x)
-    (Golub and Pereyra 1973).
-    """
-
-    def function(a, b):
-        if isinstance(a, Array) or isinstance(b, Array):
-            return _least_squares(a, b, rcond)
-        return np.linalg.lstsq(a, b, rcond)[0]
-
-    def normal(a):
-        return inv(matmul(conjugate_transpose(a), a))
-
-    def jvp(k, t, out, a, b):
-        left = conjugate_transpose(a)
-        if k == 1:
-            return matmul(normal(a), matmul(left, t))
-        rest = b - matmul(a, out)
-        return matmul(normal(a), matmul(conjugate_transpose(t), rest) - matmul(left, matmul(t, out)))
-
-    def vjp(k, bar, out, a, b):
-        inner = matmul(normal(a), bar)
-        outer = matmul(a, inner)
-        if k == 1:
-            return _real_like(outer, b)
-        rest = b - matmul(a, out)
-        part = matmul(rest, conjugate_transpose(inner)) - matmul(outer, conjugate_transpose(out))
-        return _real_like(part, a)
-
-    return apply(function, (a, b), jvp, vjp)
-
-
 @register(np.polyfit)
 def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
     """The polynomial of a degree that fits points best; points, values and weights may be traced."""
@@ -249,7 +217,7 @@ def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
             raise no_rule("np.polyfit with traced points, in which the powers of the points are linearly dependent,")
         if not full:
             warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=2)
-    solution = _least_squares(left, right, rcond) if rank == order else _minimal(left, right, rcond)
+    solution = np.linalg.lstsq(left, right, rcond)[0]
     c = solution / np.expand_dims(scale, 1)
     c = c[:, 0] if y.ndim == 1 else c
     if full and level_of(left):
@@ -268,9 +236,3 @@ def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
     else:
         factor = total / (len(x) - order)
     return c, (base * factor if y.ndim == 1 or cov == "unscaled" else np.expand_dims(base, 2) * factor)
-
-
-def _minimal(left, right, rcond):
-    """The shortest of many solutions, for a plain matrix: it is linear in the right side."""
-    inverse = np.linalg.pinv(plain_of(left), rcond)
-    return matmul(inverse, right)

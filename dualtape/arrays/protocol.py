@@ -38,6 +38,25 @@ def no_rule(name):
     )
 
 
+# The arguments of rows that are orders, by which there is no derivative.
+ORDERS = {
+    row: places
+    for row, rule in enumerate(RULES)
+    if not rule.constant and (places := tuple(k for k, text in enumerate(rule.partials) if text is None))
+}
+
+
+def refuse_orders(row, args):
+    """Raise where an order is traced: its derivative is not known, and would be lost."""
+    for k in ORDERS.get(row, ()):
+        if level_of(args[k]):
+            rule = RULES[row]
+            raise NoRuleError(
+                f"{user_line()}: {rule.name}({', '.join(rule.args)}) has no derivative rule by its order "
+                f"{rule.args[k]}. Give a plain number (dt.stop_gradient({rule.args[k]})) where it is constant."
+            )
+
+
 # --- ufuncs ------------------------------------------------------------------------------------------------------
 
 
@@ -96,6 +115,12 @@ OTHER = {
 }
 
 
+def label_of(function, method):
+    """How a ufunc, or a method of one, is written."""
+    name = f"np.{function.__name__}" if hasattr(np, function.__name__) else f"scipy.special.{function.__name__}"
+    return name if method == "__call__" else f"{name}.{method}"
+
+
 def ufunc(function, method, inputs, kwargs):
     """A ufunc with a traced array among its operands.
 
@@ -118,8 +143,7 @@ def ufunc(function, method, inputs, kwargs):
     ConversionError
         If the result, which is traced, was to go into a plain array.
     """
-    name = function.__name__
-    label = f"np.{name}" if method == "__call__" else f"np.{name}.{method}"
+    label = label_of(function, method)
     if not known(function):
         raise no_rule(label)
     if method == "at":
@@ -219,6 +243,7 @@ def _call(function, label, inputs, kwargs, outs):
     no subclasses for ``subok`` to keep.
     """
     inputs = [as_array(x) if isinstance(x, (list, tuple, np.ndarray)) else x for x in inputs]
+    refuse_orders(ROW_OF_UFUNC.get(function.__name__), inputs)
     if not kwargs:
         return of_ufunc(function)(*inputs)
     kwargs = dict(kwargs)

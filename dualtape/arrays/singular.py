@@ -1,209 +1,261 @@
-"""Norms that are singular values of matrices, by derivatives of any order.
+"""Singular values and what is made from them: svd, pinv, lstsq.
 
-The largest singular value has the derivative Re(u^H dA v), the sum of all of them <M, dA> with M = U V^H, the unitary
-factor of the polar decomposition A = M H. Derivatives of singular *vectors* by themselves exist where no two singular
-values are equal. So M is differentiated without them, by a Lyapunov equation (Higham 2008, section 8.9), and of the
-vectors only the pair of the largest or smallest one, by a bordered linear system (Magnus 1985), which does not see
-whether others are equal.
+With A = U S V^H, P = U^H dA V and F_ij = 1 / (s_j^2 - s_i^2): ds = Re diag(P), and dU = U (F o (P S + S P^H)),
+dV = V (F o (S P + P^H S)) within the spaces of the vectors (Townsend 2016). F is 0 for singular values that are
+equal up to rounding, as for eigenvalues. Singular values that are 0 up to rounding have derivative 0, as abs has, where
+they are computed alone; beside vectors they have that of the vectors' signs, so that (u * s) @ vh has its own.
 """
+
+import functools
 
 import numpy as np
 
 from dualtape.arrays.apply import apply
-from dualtape.arrays.elementwise import _any_traced
-from dualtape.arrays.products import conjugate_transpose, matmul
+from dualtape.arrays.parts import apply_parts
+from dualtape.arrays.products import _real_like, conjugate_transpose
+from dualtape.arrays.protocol import register
+from dualtape.arrays.reductions import as_array
+from dualtape.arrays.spectra import (
+    diagonal,
+    eigh,
+    eigvalsh,
+    inverse_gaps,
+    of_triangle,
+    on_diagonal,
+    result_type,
+    square,
+)
 from dualtape.core.array import Array
 from dualtape.core.values import plain_of
-from dualtape.errors import equal_singular_values
 
-__all__ = ["nuclear", "spectral"]
-
-
-def _column(x):
-    return np.expand_dims(x, -1)
+__all__ = ["decomposed", "lstsq", "pinv", "svd", "svdvals", "values"]
 
 
-def _real(x):
-    return x.real if x.dtype.kind == "c" else x
+def matrices(x):
+    """Raise NumPy's error for what is no stack of matrices."""
+    if x.ndim < 2:
+        np.linalg.svd(np.zeros(x.shape))  # raises NumPy's error
+    return x
 
 
-def _inner(x, y):
-    """Re <x, y> of matrices."""
-    return np.sum(_real(np.conjugate(x) * y if x.dtype.kind == "c" else x * y), axis=(-2, -1))
+def _nothing(s, shape):
+    """Where singular values are 0 up to rounding."""
+    plain = plain_of(s)
+    return plain <= max(*shape[-2:], 1) * np.finfo(plain.dtype).eps * plain.max(axis=-1, keepdims=True, initial=0.0)
 
 
-def _scaled(bar, matrix):
-    return np.expand_dims(bar, (-2, -1)) * matrix
+def _inverse(s, shape):
+    zero = _nothing(s, shape)
+    return np.where(zero, 0.0, 1.0 / np.where(zero, 1.0, s))
 
 
-def _slope(function, x, factor, *options):
-    """A number for each matrix, with the derivative <factor(x), dx>."""
-    return apply(
-        lambda x: _slope(function, x, factor, *options) if isinstance(x, Array) else function(x, *options),
-        (x,),
-        lambda k, t, out, x: _inner(factor(x, *options), t),
-        lambda k, bar, out, x: _scaled(bar, factor(x, *options)),
-        reads=("args",),
-    )
+def _wider(x, n):
+    """A matrix with columns of zeros up to n of them."""
+    more = n - x.shape[-1]
+    if more <= 0:
+        return x
+    return np.concatenate([x, np.zeros((*x.shape[:-1], more), x.dtype)], axis=-1)
 
 
-# --- the sum of all ----------------------------------------------------------------------------------------------
+def _gaps(s, n):
+    """1 / (s_j^2 - s_i^2), as a product: squares of small values would seem equal before these do."""
+    longer = _wider(s, n)
+    total = np.expand_dims(longer, -2) + np.expand_dims(longer, -1)
+    return inverse_gaps(longer) / np.where(plain_of(total) == 0, 1.0, total)
 
 
-def nuclear(x):
-    """The sum of the singular values."""
-    return _slope(lambda x: np.linalg.svd(x, compute_uv=False).sum(axis=-1), x, polar)
+def _outside(q, x):
+    """The part of columns that is orthogonal to those of q."""
+    return x - q @ (conjugate_transpose(q) @ x)
 
 
-def polar(x):
-    """M = U V^H. Singular values that are zero count as none."""
-    if x.shape[-2] < x.shape[-1]:
-        return conjugate_transpose(polar(conjugate_transpose(x)))
-    return apply(_plain_polar, (x,), _polar_jvp, _polar_vjp)
-
-
-def _plain_polar(x):
-    if isinstance(x, Array):
-        return polar(x)
-    u, s, vh = np.linalg.svd(x, full_matrices=False)
-    return (u * (s != 0)[..., None, :]) @ vh
-
-
-def _hermitian_factor(m, x):
-    h = matmul(conjugate_transpose(m), x)
-    return 0.5 * (h + conjugate_transpose(h))
-
-
-def _polar_jvp(k, t, m, x):
-    h, adjoint = _hermitian_factor(m, x), conjugate_transpose(m)
-    inside = matmul(adjoint, t)
-    turn = matmul(m, lyapunov(h, inside - conjugate_transpose(inside)))
-    if x.shape[-2] == x.shape[-1]:
-        return turn
-    return turn + divide(h, t - matmul(m, inside))
-
-
-def _polar_vjp(k, bar, m, x):
-    h = _hermitian_factor(m, x)
-    inside = matmul(conjugate_transpose(m), bar)
-    w = lyapunov(h, inside)
-    turn = matmul(m, w - conjugate_transpose(w))
-    if x.shape[-2] == x.shape[-1]:
-        return turn
-    return turn + divide(h, bar - matmul(m, inside))
-
-
-def lyapunov(h, c):
-    """Z with H Z + Z H = C, for positive semidefinite H."""
-    return apply(
-        lambda h, c: lyapunov(h, c) if _any_traced(h, c) else _in_eigenbasis(h, c, True),
-        (h, c),
-        lambda k, t, z, h, c: lyapunov(h, t) if k else -lyapunov(h, matmul(t, z) + matmul(z, t)),
-        _lyapunov_vjp,
-    )
-
-
-def _lyapunov_vjp(k, bar, z, h, c):
-    w = lyapunov(h, bar)
-    if k:
-        return w
-    adjoint = conjugate_transpose(z)
-    return -(matmul(w, adjoint) + matmul(adjoint, w))
-
-
-def divide(h, x):
-    """X H^-1, for positive semidefinite H of constant rank."""
-    return apply(
-        lambda h, x: divide(h, x) if _any_traced(h, x) else _in_eigenbasis(h, x, False),
-        (h, x),
-        lambda k, t, y, h, x: divide(h, t) if k else -divide(h, matmul(y, t)),
-        lambda k, bar, y, h, x: divide(h, bar) if k else -matmul(conjugate_transpose(y), divide(h, bar)),
-    )
-
-
-def _in_eigenbasis(h, c, both):
-    """C divided by the eigenvalues of H, or by their sums in pairs; 0 where they are 0."""
-    values, q = np.linalg.eigh(plain_of(h))
-    values = np.maximum(values, 0.0)
-    adjoint = q.conj().mT
-    inside = (adjoint @ plain_of(c) if both else plain_of(c)) @ q
-    by = values[..., None, :] + (values[..., :, None] if both else 0.0)
-    inside = np.divide(inside, by, out=np.zeros_like(inside), where=np.broadcast_to(by != 0, inside.shape))
-    return (q @ inside if both else inside) @ adjoint
-
-
-# --- the largest or the smallest -----------------------------------------------------------------------------------
-
-
-def spectral(x, largest):
-    """The largest or the smallest singular value; equal ones share the derivative."""
-    return _slope(lambda x, largest: _chosen(np.linalg.svd(x, compute_uv=False), largest), x, _direction, largest)
-
-
-def _chosen(values, largest):
-    return values[..., 0] if largest else values[..., -1]
-
-
-def _direction(x, largest):
-    """U v^H."""
-    if isinstance(x, Array):
-        values = np.linalg.svd(plain_of(x), compute_uv=False)
-        if np.any(np.sum(values == _column(_chosen(values, largest)), axis=-1) > 1):
-            raise equal_singular_values()
-        u, v = _halves(pair(x, largest), x)
-        return matmul(_column(u), conjugate_transpose(_column(v)))
-    u, s, vh = np.linalg.svd(x, full_matrices=False)
-    share = (s == _column(_chosen(s, largest))) & (s != 0)
-    return (u * (share / np.maximum(share.sum(-1, keepdims=True), 1))[..., None, :].astype(s.dtype)) @ vh
-
-
-def _halves(w, x):
-    return w[..., : x.shape[-2]], w[..., x.shape[-2] :]
-
-
-def pair(x, largest):
-    """The singular vectors u and v, one after the other in a vector."""
-
-    def function(x):
-        if isinstance(x, Array):
-            return pair(x, largest)
-        u, _, vh = np.linalg.svd(x, full_matrices=False)
-        k = 0 if largest else -1
-        return np.concatenate([u[..., :, k], vh[..., k, :].conj()], axis=-1)
-
-    def jvp(k, t, w, x):
-        u, v = _halves(w, x)
-        right = np.concatenate([_times(t, v), _times(conjugate_transpose(t), u)], axis=-1)
-        return _solve_bordered(x, w, right)
-
-    def vjp(k, bar, w, x):
-        u, v = _halves(w, x)
-        p, q = _halves(_solve_bordered(x, w, bar), x)
-        adjoint = lambda z: conjugate_transpose(_column(z))
-        return matmul(_column(p), adjoint(v)) + matmul(_column(u), adjoint(q))
-
-    return apply(function, (x,), jvp, vjp)
-
-
-def _times(matrix, vector):
-    return matmul(matrix, _column(vector))[..., 0]
-
-
-def _solve_bordered(x, w, right):
-    """Solve for y: (s I - J) y + c w = right and w^H y = 0, where J = [[0, A], [A^H, 0]] has the eigenvector w."""
+def decomposed(x, full=False):
+    """U, s and V^H of a stack of matrices."""
     m, n = x.shape[-2:]
-    u, v = _halves(w, x)
-    s = _real(matmul(conjugate_transpose(_column(u)), matmul(x, _column(v))))
-    s = s * np.eye(m + n, dtype=s.dtype)
-    rows = [
-        np.concatenate([s[..., :m, :m], -x, _column(u)], axis=-1),
-        np.concatenate([-conjugate_transpose(x), s[..., m:, m:], _column(v)], axis=-1),
-        np.concatenate([conjugate_transpose(_column(w)), np.zeros((*x.shape[:-2], 1, 1), x.dtype)], axis=-1),
-    ]
-    matrix = np.concatenate([_cast(r, x.dtype) for r in rows], axis=-2)
-    border = np.zeros((*x.shape[:-2], 1), x.dtype)
-    return np.linalg.solve(matrix, _column(np.concatenate([right, border], axis=-1)))[..., :-1, 0]
+    k = min(m, n)
+
+    def rows_(s):
+        return np.expand_dims(s, -2)
+
+    def jvp(_, t, parts, x):
+        u, s, vh = parts
+        v = conjugate_transpose(vh)
+        p, q = u.shape[-1], v.shape[-1]
+        inner = conjugate_transpose(u) @ t @ v
+        core = diagonal(inner)[..., :k]
+        by_u = _wider(inner[..., :k] * rows_(s), p)
+        by_v = _wider(conjugate_transpose(inner)[..., :k] * rows_(s), q)
+        turn_u = _gaps(s, p) * (by_u + conjugate_transpose(by_u))
+        turn_v = _gaps(s, q) * (by_v + conjugate_transpose(by_v))
+        if t.dtype.kind == "c":
+            spin = 0.5j * core.imag * _inverse(s, (m, n))
+            turn_u = turn_u + on_diagonal(_wider(spin, p))
+            turn_v = turn_v - on_diagonal(_wider(spin, q))
+        du, dv = u @ turn_u, v @ turn_v
+        if p < m:
+            du = du + _outside(u, t @ v[..., :k]) * rows_(_inverse(s, (m, n)))
+        if q < n:
+            dv = dv + _outside(v, conjugate_transpose(t) @ u[..., :k]) * rows_(_inverse(s, (m, n)))
+        return du, core.real, conjugate_transpose(dv)
+
+    def vjp(_, bars, parts, x):
+        (u, s, vh), (ubar, sbar, vhbar) = parts, bars
+        v, vbar = conjugate_transpose(vh), conjugate_transpose(vhbar)
+        p, q = u.shape[-1], v.shape[-1]
+        turn_u, turn_v = conjugate_transpose(u) @ ubar, conjugate_transpose(v) @ vbar
+        of_u, of_v = _gaps(s, p) * turn_u, _gaps(s, q) * turn_v
+        of_u = (of_u + conjugate_transpose(of_u))[..., :k] * rows_(s)
+        of_v = (of_v + conjugate_transpose(of_v))[..., :k] * rows_(s)
+        core = sbar
+        if ubar.dtype.kind == "c":
+            core = core + 0.5j * (diagonal(turn_u).imag[..., :k] - diagonal(turn_v).imag[..., :k]) * _inverse(s, (m, n))
+        inner = _wider(of_u, q) + conjugate_transpose(_wider(of_v, p)) + _rectangle(core, p, q)
+        out = u @ inner @ vh
+        if p < m:
+            rest = _outside(u, ubar[..., :k] * rows_(_inverse(s, (m, n))))
+            out = out + rest @ vh[..., :k, :]
+        if q < n:
+            rest = _outside(v, vbar[..., :k] * rows_(_inverse(s, (m, n))))
+            out = out + u[..., :k] @ conjugate_transpose(rest)
+        return out
+
+    return apply_parts(lambda x: np.linalg.svd(x, full_matrices=full), (x,), jvp, vjp, reads=("out",))
 
 
-def _cast(x, dtype):
-    return x if x.dtype == dtype else x.astype(dtype)
+def _rectangle(d, p, q):
+    """A p by q matrix with a diagonal."""
+    square_ = _wider(on_diagonal(d), q)
+    more = p - square_.shape[-2]
+    if more <= 0:
+        return square_
+    return np.concatenate([square_, np.zeros((*square_.shape[:-2], more, q), square_.dtype)], axis=-2)
+
+
+def values(x):
+    """Singular values alone."""
+
+    def jvp(k, t, out, x):
+        u, _, vh = decomposed(x)
+        slopes = np.sum(np.conjugate(u) * (t @ conjugate_transpose(vh)), axis=-2).real
+        return np.where(_nothing(out, x.shape), 0.0, slopes)
+
+    def vjp(k, bar, out, x):
+        u, _, vh = decomposed(x)
+        return (u * np.expand_dims(np.where(_nothing(out, x.shape), 0.0, bar), -2)) @ vh
+
+    return apply(lambda x: values(x) if isinstance(x, Array) else np.linalg.svd(x, compute_uv=False), (x,), jvp, vjp)
+
+
+@functools.cache
+def _svd_result():
+    return result_type(np.linalg.svd)
+
+
+@register(np.linalg.svd)
+def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
+    """np.linalg.svd."""
+    x = matrices(as_array(a))
+    if not hermitian:
+        return _svd_result()(*decomposed(x, full_matrices)) if compute_uv else values(x)
+    square(x)
+    if not compute_uv:
+        w = abs(eigvalsh(x))
+        return np.take_along_axis(w, np.argsort(plain_of(w), axis=-1)[..., ::-1], -1)
+    w, u = eigh(x)
+    sign = np.sign(plain_of(w))
+    s = abs(w)
+    order = np.argsort(plain_of(s), axis=-1)[..., ::-1]
+    sign = np.take_along_axis(sign, order, -1)
+    s = np.take_along_axis(s, order, -1)
+    u = np.take_along_axis(u, np.expand_dims(order, -2), -1)
+    return _svd_result()(u, s, conjugate_transpose(u * np.expand_dims(sign, -2)))
+
+
+@register(np.linalg.svdvals)
+def svdvals(x, /):
+    """np.linalg.svdvals."""
+    return values(matrices(as_array(x)))
+
+
+# --- inverses of matrices of any shape -----------------------------------------------------------------------------
+
+
+@register(np.linalg.pinv)
+def pinv(a, rcond=None, hermitian=False, *, rtol=np._NoValue):
+    """np.linalg.pinv at matrices near which the rank does not change (Golub and Pereyra 1973, equation 4.12)."""
+    x = matrices(as_array(a))
+    options = {"rcond": plain_of(rcond), "hermitian": hermitian}
+    if rtol is not np._NoValue:
+        options["rtol"] = plain_of(rtol)
+    return _pinv(of_triangle(square(x)) if hermitian else x, options)
+
+
+def _pinv(x, options):
+    def jvp(k, t, p, x):
+        th, ph = conjugate_transpose(t), conjugate_transpose(p)
+        left = p @ (ph @ (th - (th @ x) @ p))
+        right = ((th - p @ (x @ th)) @ ph) @ p
+        return left + right - p @ t @ p
+
+    def vjp(k, bar, p, x):
+        barh, ph = conjugate_transpose(bar), conjugate_transpose(p)
+        left = ((barh - x @ (p @ barh)) @ p) @ ph
+        right = ph @ (p @ (barh - (barh @ p) @ x))
+        return left + right - ph @ bar @ ph
+
+    return apply(lambda x: _pinv(x, options) if isinstance(x, Array) else np.linalg.pinv(x, **options), (x,), jvp, vjp)
+
+
+@register(np.linalg.lstsq)
+def lstsq(a, b, rcond=None):
+    """np.linalg.lstsq: the solution of least norm, sums of squared residuals, the rank, and singular values."""
+    matrix, right = as_array(a), as_array(b)
+    rcond = plain_of(rcond)
+    rank = np.linalg.lstsq(plain_of(matrix), plain_of(right), rcond)[2]
+    if right.ndim == 1:
+        x, residuals, s = _lstsq(matrix, np.expand_dims(right, -1), rcond)
+        return x[..., 0], residuals, rank, s
+    x, residuals, s = _lstsq(matrix, right, rcond)
+    return x, residuals, rank, s
+
+
+def _lstsq(a, b, rcond):
+    cut = np.finfo(plain_of(a).dtype).eps
+    cut = cut * max(a.shape) if rcond is None else cut if rcond == -1 else rcond
+
+    def function(a, b):
+        x, residuals, _, s = np.linalg.lstsq(a, b, rcond)
+        return x, residuals, s
+
+    def jvp(k, t, parts, a, b):
+        x, residuals, _ = parts
+        p, rest = _pinv(a, {"rcond": cut}), b - a @ x
+        d = t if k else -(t @ x)
+        dx = p @ d
+        ds = None
+        if k == 0:
+            th = conjugate_transpose(t)
+            extra = th @ (conjugate_transpose(p) @ x)
+            dx = dx + p @ (conjugate_transpose(p) @ (th @ rest)) + extra - p @ (a @ extra)
+            u, _, vh = decomposed(a)
+            ds = np.sum(np.conjugate(u) * (t @ conjugate_transpose(vh)), axis=-2).real
+        dres = 2.0 * np.sum((np.conjugate(rest) * d).real, axis=0) if residuals.size else None
+        return dx, dres, ds
+
+    def vjp(k, bars, parts, a, b):
+        x, residuals, _ = parts
+        xbar, rbar, sbar = bars
+        p, rest = _pinv(a, {"rcond": cut}), b - a @ x
+        d = conjugate_transpose(p) @ xbar
+        if residuals.size:
+            d = d + 2.0 * rest * rbar
+        if k:
+            return _real_like(d, b)
+        xbarh = conjugate_transpose(xbar)
+        out = -(d @ conjugate_transpose(x))
+        out = out + rest @ ((xbarh @ p) @ conjugate_transpose(p))
+        out = out + (conjugate_transpose(p) @ x) @ (xbarh - (xbarh @ p) @ a)
+        u, _, vh = decomposed(a)
+        return _real_like(out + (u * sbar) @ vh, a)
+
+    return apply_parts(function, (a, b), jvp, vjp)

@@ -6,7 +6,7 @@ import operator
 import numpy as np
 
 from dualtape.arrays import protocol
-from dualtape.arrays.protocol import no_rule
+from dualtape.arrays.protocol import label_of, no_rule, refuse_orders
 from dualtape.core import elementwise, traced
 from dualtape.core.array import Array
 from dualtape.core.dual import Dual
@@ -90,7 +90,7 @@ def handle(ufunc, method, inputs, kwargs):
     ):
         return protocol.ufunc(ufunc, method, inputs, kwargs)
     name = ufunc.__name__
-    label = f"np.{name}" if method == "__call__" else f"np.{name}.{method}"
+    label = label_of(ufunc, method)
     for out in outs:
         if out is not None and out.dtype != object:
             raise ConversionError(
@@ -119,6 +119,7 @@ def on_scalars(name, label, numbers):
         return protocol.OTHER[name](*numbers)
     if row is None:
         raise no_rule(label)
+    refuse_orders(row, numbers)
     return traced.apply_row(row, numbers)
 
 

@@ -7,6 +7,23 @@ cdef extern from "special.h":
         double (*i1)(double, int) noexcept nogil
         double (*iv)(double, double, int) noexcept nogil
         double (*jv)(double, double, int) noexcept nogil
+        double (*i0e)(double, int) noexcept nogil
+        double (*i1e)(double, int) noexcept nogil
+        double (*ive)(double, double, int) noexcept nogil
+        double (*erfcx)(double, int) noexcept nogil
+        double (*erfinv)(double, int) noexcept nogil
+        double (*erfcinv)(double, int) noexcept nogil
+        double (*ndtri)(double, int) noexcept nogil
+        double (*beta)(double, double, int) noexcept nogil
+        double (*betaln)(double, double, int) noexcept nogil
+        double (*gammainc)(double, double, int) noexcept nogil
+        double (*gammaincc)(double, double, int) noexcept nogil
+        double (*betainc)(double, double, double, int) noexcept nogil
+        double (*hyp1f1)(double, double, double, int) noexcept nogil
+        double (*yv)(double, double, int) noexcept nogil
+        double (*k0)(double, int) noexcept nogil
+        double (*k1)(double, int) noexcept nogil
+        double (*kv)(double, double, int) noexcept nogil
 
     dts_scipy dt_special
 

@@ -36,6 +36,11 @@ cdef void *_capsule(dict table, str name, bytes signature) except NULL:
     )
 
 
+ctypedef double (*unary_t)(double, int) noexcept nogil
+ctypedef double (*binary_t)(double, double, int) noexcept nogil
+ctypedef double (*ternary_t)(double, double, double, int) noexcept nogil
+
+
 cdef int load_special() except -1:
     global special_loaded
     if special_loaded:
@@ -45,11 +50,29 @@ cdef int load_special() except -1:
     cdef dict table = cython_special.__pyx_capi__
     cdef bytes unary = b"double (double, int __pyx_skip_dispatch)"
     cdef bytes binary = b"double (double, double, int __pyx_skip_dispatch)"
-    dt_special.psi = <double (*)(double, int) noexcept nogil>_capsule(table, "psi", unary)
-    dt_special.i0 = <double (*)(double, int) noexcept nogil>_capsule(table, "i0", unary)
-    dt_special.i1 = <double (*)(double, int) noexcept nogil>_capsule(table, "i1", unary)
-    dt_special.iv = <double (*)(double, double, int) noexcept nogil>_capsule(table, "iv", binary)
-    dt_special.jv = <double (*)(double, double, int) noexcept nogil>_capsule(table, "jv", binary)
+    cdef bytes ternary = b"double (double, double, double, int __pyx_skip_dispatch)"
+    dt_special.psi = <unary_t>_capsule(table, "psi", unary)
+    dt_special.i0 = <unary_t>_capsule(table, "i0", unary)
+    dt_special.i1 = <unary_t>_capsule(table, "i1", unary)
+    dt_special.i0e = <unary_t>_capsule(table, "i0e", unary)
+    dt_special.i1e = <unary_t>_capsule(table, "i1e", unary)
+    dt_special.erfcx = <unary_t>_capsule(table, "erfcx", unary)
+    dt_special.erfinv = <unary_t>_capsule(table, "erfinv", unary)
+    dt_special.erfcinv = <unary_t>_capsule(table, "erfcinv", unary)
+    dt_special.ndtri = <unary_t>_capsule(table, "ndtri", unary)
+    dt_special.iv = <binary_t>_capsule(table, "iv", binary)
+    dt_special.jv = <binary_t>_capsule(table, "jv", binary)
+    dt_special.ive = <binary_t>_capsule(table, "ive", binary)
+    dt_special.beta = <binary_t>_capsule(table, "beta", binary)
+    dt_special.betaln = <binary_t>_capsule(table, "betaln", binary)
+    dt_special.gammainc = <binary_t>_capsule(table, "gammainc", binary)
+    dt_special.gammaincc = <binary_t>_capsule(table, "gammaincc", binary)
+    dt_special.k0 = <unary_t>_capsule(table, "k0", unary)
+    dt_special.k1 = <unary_t>_capsule(table, "k1", unary)
+    dt_special.yv = <binary_t>_capsule(table, "yv", binary)
+    dt_special.kv = <binary_t>_capsule(table, "kv", binary)
+    dt_special.betainc = <ternary_t>_capsule(table, "betainc", ternary)
+    dt_special.hyp1f1 = <ternary_t>_capsule(table, "hyp1f1", ternary)
     special_loaded = True
     return 0
 

@@ -400,9 +400,8 @@ cdef View empty_view(View a, object probe):
     cdef int k
     out.nd = cnp.PyArray_NDIM(probe)
     out.size = 0
-    out.part = a.part
-    if not out.part and probe.dtype != bottom(a).dtype:
-        out.part = 1  # the real part, or the imaginary one: they have the same elements, which are none
+    # what is real of something complex is its real or its imaginary part: without elements they are the same
+    out.part = a.part if probe.dtype == bottom(a).dtype else 1
     for k in range(out.nd):
         out.shape_[k] = cnp.PyArray_DIM(probe, k)
         out.step_[k] = 0

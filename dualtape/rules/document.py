@@ -29,7 +29,7 @@ def markdown_table(rules):
     public = [rule for rule in rules if not rule.helper]
     helpers = [rule for rule in rules if rule.helper]
     parts = [_INTRODUCTION]
-    for title, rows in (("Functions", public), ("What their derivatives need", helpers)):
+    for title, rows in (("Functions", public), ("What their derivatives need, and functions of an order", helpers)):
         if rows:
             parts.append("\n".join([f"## {title}\n", *_HEAD, *map(_row, rows)]) + "\n")
     return "\n".join(parts)

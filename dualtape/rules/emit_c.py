@@ -18,7 +18,13 @@ HEADER = "dualtape_rules.h"
 SOURCE = "dualtape_kernels.c"
 
 # C functions that stand for SciPy's, which are loaded on first use.
-_SCIPY = frozenset({"dts_digamma", "dts_i0", "dts_i1", "dts_iv", "dts_jv", "dts_polygamma"})
+_SCIPY = frozenset(
+    f"dts_{name}"
+    for name in (
+        "digamma i0 i1 iv jv polygamma i0e i1e ive beta betaln gammainc gammaincc betainc hyp1f1 erfinv erfcinv ndtri "
+        "erfcx_n yv k0 k1 kv"
+    ).split()
+)
 
 # The value of x**y must be what Python's own float gives, which is libm's pow. Partials may take
 # the short way for the exponents of squares and cubes.

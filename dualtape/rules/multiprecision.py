@@ -1,14 +1,14 @@
 """mpmath's numbers: every function of the table, at the precision that is current when it is called."""
 
 from .namespace import Namespace
-from .orders import log_ndtr_n, sinc_n
+from .orders import erfcx_n, log_ndtr_n, sinc_n
 
 __all__ = ["MpmathNamespace"]
 
 # Rows whose function mpmath has under the same name.
 _SAME = (
     "sqrt exp expm1 log log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh"
-    " hypot floor ceil sign erf erfc gamma digamma"
+    " hypot floor ceil sign erf erfc erfinv gamma rgamma digamma beta hyp1f1"
 )
 
 
@@ -85,10 +85,27 @@ class MpmathNamespace(Namespace):
             "log_ndtr_n": order_of_log_ndtr,
             "i0": lambda x: mp.besseli(0, x),
             "i1": lambda x: mp.besseli(1, x),
-            "iv": lambda n, x: mp.besseli(int(n), x),
+            "iv": lambda n, x: mp.besseli(int(n) if n == int(n) else n, x),
             "j0": lambda x: mp.besselj(0, x),
             "j1": lambda x: mp.besselj(1, x),
-            "jv": lambda n, x: mp.besselj(int(n), x),
+            "jv": lambda n, x: mp.besselj(int(n) if n == int(n) else n, x),
+            "i0e": lambda x: mp.exp(-abs(x)) * mp.besseli(0, x),
+            "i1e": lambda x: mp.exp(-abs(x)) * mp.besseli(1, x),
+            "ive": lambda n, x: mp.exp(-abs(x)) * mp.besseli(int(n) if n == int(n) else n, x),
+            "y0": lambda x: mp.bessely(0, x),
+            "y1": lambda x: mp.bessely(1, x),
+            "yv": mp.bessely,
+            "k0": lambda x: mp.besselk(0, x),
+            "k1": lambda x: mp.besselk(1, x),
+            "kv": mp.besselk,
+            "yn": lambda n, x: mp.bessely(int(n), x),
+            "betaln": lambda a, b: mp.log(abs(mp.beta(a, b))),
+            "gammainc": lambda a, x: mp.gammainc(a, 0, x, regularized=True),
+            "gammaincc": lambda a, x: mp.gammainc(a, x, mp.inf, regularized=True),
+            "betainc": lambda a, b, x: mp.betainc(a, b, 0, x, regularized=True),
+            "erfcinv": precisely(lambda x: mp.erfinv(1 - x)),
+            "ndtri": precisely(lambda x: mp.sqrt(2) * mp.erfinv(2 * x - 1)),
+            "erfcx_n": precisely(lambda n, x: erfcx_n(n, x, mp.exp(x * x) * mp.erfc(x), mp.sqrt(mp.pi))),
         }
         super().__init__(functions)
 

@@ -1,6 +1,6 @@
 """The rows of order n in Python, for the kinds of number that compute to any precision, and for complex ones."""
 
-__all__ = ["log_ndtr_n", "sinc_n"]
+__all__ = ["erfcx_n", "log_ndtr_n", "sinc_n"]
 
 
 def sinc_n(n, x, pi, sin, cos, epsilon):
@@ -70,3 +70,23 @@ def log_ndtr_n(n, x, ratio):
             binomial = binomial * (i - j) // (j + 1)
         m.append(-(total + x * m[i] + (i * m[i - 1] if i else 0)))
     return m[-1]
+
+
+def erfcx_n(n, x, value, sqrt_pi):
+    """The n-th derivative of exp(x^2) erfc(x), whose value at x is given.
+
+    Parameters
+    ----------
+    n : int
+        The order.
+    x, value, sqrt_pi : number
+        The point, the function there, and the root of pi.
+
+    Notes
+    -----
+    y_1 = 2 x y - 2 / sqrt(pi) and y_{k+1} = 2 x y_k + 2 k y_{k-1}, which cancel where x is large.
+    """
+    before, y = None, value
+    for k in range(int(n)):
+        before, y = y, 2 * x * y + (2 * k * before if k else -2 / sqrt_pi)
+    return y

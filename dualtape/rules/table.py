@@ -1,12 +1,12 @@
 """The table: one row for each elementwise primitive, in the order of the kernels' indices.
 
-The rows stand in four files by subject; a primitive is added as one `Rule` in one of them. The
+The rows stand in a few files by subject; a primitive is added as one `Rule` in one of them. The
 emitted C, the bindings of boxed numbers, the tests and the documentation loop over `RULES`.
 """
 
 import zlib
 
-from . import arithmetic, elementary, special, trigonometric
+from . import arithmetic, bessel, elementary, incomplete, information, special, trigonometric
 
 __all__ = ["ALIASES", "BY_NAME", "INDEX", "RULES", "fingerprint"]
 
@@ -19,6 +19,9 @@ RULES = (
     + trigonometric.HYPERBOLIC
     + arithmetic.PIECEWISE
     + special.SPECIAL
+    + information.INFORMATION
+    + incomplete.INCOMPLETE
+    + bessel.BESSEL
 )
 
 BY_NAME = {rule.name: rule for rule in RULES}

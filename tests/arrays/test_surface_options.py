@@ -138,7 +138,12 @@ def takes_out(f):
         return False
 
 
-WITH_OUT = [f for f, rule in FUNCTIONS.items() if takes_out(f) and hasattr(rule, "__name__") | hasattr(rule, "f")]
+# Those of numpy.linalg and numpy.fft have tests of their own.
+WITH_OUT = [
+    f
+    for f, rule in FUNCTIONS.items()
+    if takes_out(f) and hasattr(rule, "__name__") | hasattr(rule, "f") and f.__module__ == "numpy"
+]
 
 
 @pytest.mark.parametrize("function", WITH_OUT, ids=lambda f: f.__name__)

@@ -10,6 +10,7 @@ import scipy.special
 
 import dualtape as dt
 from arrays.random_programs import check, check_case, close, weights
+from dualtape.errors import NoRuleError
 from dualtape.rules.table import RULES
 from rules.rule_oracle import derivatives
 
@@ -23,13 +24,29 @@ def find(name):
 
 
 def sample(rule, shape=(2, 3), seed=0):
-    """One array for each argument, inside of its domain and moderate."""
+    """One array for each argument, inside of its domain and moderate; orders are integers."""
     generator = np.random.default_rng(seed)
     arrays = []
-    for low, high in rule.domain:
+    for (low, high), partial in zip(rule.domain, rule.partials, strict=True):
+        if partial is None:
+            arrays.append(generator.integers(low, high + 1, shape).astype(float))
+            continue
         low, high = max(low, -2.7), min(high, 3.3)
         arrays.append(generator.uniform(low + 0.05 * (high - low), high - 0.05 * (high - low), shape))
     return arrays
+
+
+def variables(rule, function, arrays):
+    """The places of the arguments that are no orders, those arguments, and the function of them."""
+    places = [i for i, partial in enumerate(rule.partials) if partial is not None]
+
+    def of_variables(*xs, **keywords):
+        everything = list(arrays)
+        for i, x in zip(places, xs, strict=True):
+            everything[i] = x
+        return function(*everything, **keywords)
+
+    return places, [arrays[i] for i in places], of_variables
 
 
 def partials(rule, arrays):
@@ -39,7 +56,7 @@ def partials(rule, arrays):
     for place in np.ndindex(shape):
         _, d, dd = derivatives(rule, [float(a[place]) for a in arrays])
         for i in range(n):
-            first[(i, *place)] = float(d[i])
+            first[(i, *place)] = float(d[i] or 0)
         for i, j in dd:
             second[(i, j, *place)] = second[(j, i, *place)] = float(dd[i, j])
     return first, second
@@ -47,21 +64,24 @@ def partials(rule, arrays):
 
 @ids
 def test_derivatives_on_arrays(rule, name):
-    ufunc, arrays = find(name), sample(rule)
+    arrays = sample(rule)
     first, second = partials(rule, arrays)
+    places, arrays, ufunc = variables(rule, find(name), arrays)
+    first, second = first[places], second[places][:, places]
     bars = weights((2, 3), 1)
     value, back = dt.pullback(lambda *xs: ufunc(*xs), *arrays)
     close(value, ufunc(*arrays), 1e-14)
-    slopes = back(bars) if rule.arity > 1 else (back(bars),)
-    tangents = [weights((2, 3), 2 + i) for i in range(rule.arity)]
-    for i in range(rule.arity):
+    arity = len(places)
+    slopes = back(bars) if arity > 1 else (back(bars),)
+    tangents = [weights((2, 3), 2 + i) for i in range(arity)]
+    for i in range(arity):
         close(slopes[i], first[i] * bars, 1e-12, f"partial {i}")
         f = lambda x, i=i: ufunc(*arrays[:i], x, *arrays[i + 1 :])
         close(dt.gradient(lambda x: np.sum(f(x) * bars), arrays[i]), first[i] * bars, 1e-12)
         close(dt.pushforward(f, arrays[i], tangents[i])[1], first[i] * tangents[i], 1e-12)
     scalar = lambda xs: np.sum(ufunc(*xs) * bars)
     close(dt.pushforward(lambda xs: ufunc(*xs), arrays, tangents)[1], sum(first * tangents), 1e-12)
-    expected = [bars * sum(second[i] * tangents) for i in range(rule.arity)]
+    expected = [bars * sum(second[i] * tangents) for i in range(arity)]
     over = {
         "hvp": lambda: dt.hvp(scalar, arrays, tangents),
         "forward over reverse": lambda: dt.pushforward(lambda xs: dt.gradient(scalar, xs), arrays, tangents)[1],
@@ -80,7 +100,7 @@ def test_out_where_and_broadcasting(rule, name):
     ufunc, arrays = find(name), sample(rule)
     first, _ = partials(rule, arrays)
     mask = np.array([[True, False, True], [False, True, True]])
-    for i in range(rule.arity):
+    for i in variables(rule, ufunc, arrays)[0]:
 
         def into(x, i=i, **keywords):
             out = dt.zeros((2, 3))
@@ -106,16 +126,51 @@ def test_out_where_and_broadcasting(rule, name):
 
 @ids
 def test_float32(rule, name):
-    ufunc, arrays = find(name), [a.astype(np.float32) for a in sample(rule)]
-    plain = ufunc(*arrays)
+    arrays = [a.astype(np.float32) for a in sample(rule)]
     first, _ = partials(rule, [a.astype(float) for a in arrays])
+    places, arrays, ufunc = variables(rule, find(name), arrays)
+    first = first[places]
+    plain = ufunc(*arrays)
     value, back = dt.pullback(lambda *xs: ufunc(*xs), *arrays)
     assert value.dtype == plain.dtype
     np.testing.assert_allclose(value, plain, rtol=1e-5)
     slopes = back(np.ones((2, 3), dtype=plain.dtype))
-    for slope, expected in zip(slopes if rule.arity > 1 else (slopes,), first, strict=True):
+    for slope, expected in zip(slopes if len(places) > 1 else (slopes,), first, strict=True):
         assert slope.dtype == np.float32
         np.testing.assert_allclose(slope, expected, rtol=1e-3, atol=1e-4)
+
+
+ORDERED = [(rule, name) for rule, name in ROWS if None in rule.partials and not rule.constant]
+
+
+@pytest.mark.parametrize(("rule", "name"), ORDERED, ids=[name for _, name in ORDERED])
+def test_traced_orders_are_refused(rule, name):
+    ufunc, arrays = find(name), sample(rule)
+    for k, partial in enumerate(rule.partials):
+        if partial is not None:
+            continue
+        of_array = lambda n, k=k: np.sum(ufunc(*arrays[:k], n, *arrays[k + 1 :]))
+        of_number = lambda n, k=k: ufunc(*[float(a[0, 0]) for a in arrays[:k]], n, *[a[0, 0] for a in arrays[k + 1 :]])
+        both = lambda n, k=k: np.sum(ufunc(*[n if j == k else n * 0.0 + a for j, a in enumerate(arrays)]))
+        for f, n in ((of_array, arrays[k]), (of_array, 2.0), (of_number, 2.0), (both, arrays[k])):
+            for differentiate in (dt.gradient, lambda f, n: dt.pushforward(f, n, np.ones_like(n)), dt.jacobian):
+                with pytest.raises(NoRuleError, match="order"):
+                    differentiate(f, n)
+
+
+def test_orders_that_are_no_integers():
+    x = np.array([0.4, 1.9])
+    for ufunc, function in (
+        (scipy.special.jv, mpmath.besselj),
+        (scipy.special.iv, mpmath.besseli),
+        (scipy.special.ive, lambda n, x: mpmath.exp(-x) * mpmath.besseli(n, x)),
+    ):
+        for n in (0.5, -0.5, 1.3, -2.0):
+            wanted = [float(mpmath.diff(lambda t, n=n, f=function: f(n, t), c)) for c in x]
+            close(dt.gradient(lambda x, n=n, u=ufunc: np.sum(u(n, x)), x), np.array(wanted), 1e-12)
+            close(dt.derivative(lambda x, n=n, u=ufunc: u(n, x))(x[0]), wanted[0], 1e-12)
+            twice = [float(mpmath.diff(lambda t, n=n, f=function: f(n, t), c, 2)) for c in x]
+            close(dt.derivative(dt.derivative(lambda x, n=n, u=ufunc: u(n, x)))(x[0]), twice[0], 1e-11)
 
 
 COMPLEX_ROWS = [(rule, name) for rule, name in ROWS if name.startswith("numpy.") and not rule.constant]

@@ -13,8 +13,13 @@ STEP = 30
 DIGITS = 900
 # What has fewer magnitudes to bridge, and is slow in many digits.
 _TAILS = {"erf": 440, "erfc": 440, "ndtr": 440, "log_ndtr": 440}
-_SLOW = "gamma lgamma digamma polygamma j0 j1 jv i0 i1 iv sinc_n log_ndtr_n"
-_DIGITS = _TAILS | dict.fromkeys(_SLOW.split(), 140)
+_SLOW = (
+    "gamma lgamma digamma polygamma j0 j1 jv i0 i1 iv sinc_n log_ndtr_n rgamma beta betaln gammainc gammaincc "
+    "gamma_density betainc beta_density hyp1f1 erfinv erfcinv ndtri erfcx erfcx_n i0e i1e ive y0 y1 yn yv k0 k1 kv"
+)
+# Limits at integral orders, which mpmath finds by working with many more digits than asked for.
+_SLOWEST = dict.fromkeys(("y1", "k0", "k1", "kv"), 90)
+_DIGITS = _TAILS | dict.fromkeys(_SLOW.split(), 140) | _SLOWEST
 
 
 def oracle(rule):

@@ -13,7 +13,7 @@
 
 enum { MAX_ORDER = 64 }; /* highest order of the n-th derivatives */
 
-dts_scipy dt_special = {NULL, NULL, NULL, NULL, NULL};
+dts_scipy dt_special; /* all NULL */
 
 /* The order as an int, or -1 where it is none. */
 static int order(double n) { return n >= 0.0 && n <= MAX_ORDER && n == floor(n) ? (int)n : -1; }
@@ -236,6 +236,7 @@ double dts_j1(double x) { return j1(x); }
 static double leading_term(double n, double x) { return pow(0.5 * x, n) / tgamma(n + 1.0); }
 
 double dts_jv(double n, double x) {
+    if (n != floor(n)) return dt_special.jv ? dt_special.jv(n, x, 0) : NAN;
     if (n < 0.0) return fmod(n, 2.0) == 0.0 ? dts_jv(-n, x) : -dts_jv(-n, x);
     /* SciPy's j0 and j1 lose digits at large arguments; libm's do not. */
     if (n == 0.0) return dts_j0(x);
@@ -249,6 +250,7 @@ double dts_i0(double x) { return dt_special.i0 ? dt_special.i0(x, 0) : NAN; }
 double dts_i1(double x) { return dt_special.i1 ? dt_special.i1(x, 0) : NAN; }
 
 double dts_iv(double n, double x) {
+    if (n != floor(n)) return dt_special.iv ? dt_special.iv(n, x, 0) : NAN;
     if (n < 0.0) return dts_iv(-n, x);
     if (n == 0.0) return dts_i0(x);
     if (n == 1.0) return dts_i1(x);
@@ -256,3 +258,73 @@ double dts_iv(double n, double x) {
     if (fabs(x) > 750.0) return x < 0.0 && fmod(n, 2.0) != 0.0 ? -INFINITY : INFINITY;
     return dt_special.iv ? dt_special.iv(n, x, 0) : NAN;
 }
+
+#if defined(_MSC_VER)
+double dts_y0(double x) { return _y0(x); }
+double dts_y1(double x) { return _y1(x); }
+static double integral_y(int n, double x) { return _yn(n, x); }
+#else
+double dts_y0(double x) { return y0(x); }
+double dts_y1(double x) { return y1(x); }
+static double integral_y(int n, double x) { return yn(n, x); }
+#endif
+
+double dts_yn(double n, double x) {
+    if (n != floor(n) || fabs(n) > 1e6) return NAN;
+    if (n < 0.0) return fmod(n, 2.0) == 0.0 ? dts_yn(-n, x) : -dts_yn(-n, x);
+    return integral_y((int)n, x);
+}
+
+double dts_rgamma(double x) { return x <= 0.0 && x == floor(x) ? 0.0 : 1.0 / tgamma(x); }
+
+/* With y_k the k-th derivative, y_1 = 2 x y - 2/sqrt(pi) and y_{k+1} = 2 x y_k + 2 k y_{k-1}. On the left the terms are
+ * of one sign. On the right they cancel, and the derivatives are the minimal solution: r_k = -y_k / y_{k-1} follows
+ * from the continued fraction r_k = 2 k / (2 x + r_{k+1}). */
+double dts_erfcx_n(double n, double x) {
+    int k = order(n), j, start;
+    double y, before, next, r, product = 1.0;
+    if (k < 0 || !dt_special.erfcx) return NAN;
+    y = dt_special.erfcx(x, 0);
+    if (k == 0) return y;
+    if (x < 0.75) {
+        before = y;
+        y = 2.0 * (x * y - DTS_INV_SQRT_PI);
+        for (j = 1; j < k; j++) {
+            next = 2.0 * (x * y + j * before);
+            before = y;
+            y = next;
+        }
+        return y;
+    }
+    start = k + 40 + (int)(400.0 / (x * x));
+    r = sqrt(2.0 * start);
+    for (j = start; j >= 1; j--) {
+        r = 2.0 * j / (2.0 * x + r);
+        if (j <= k) product *= -r;
+    }
+    return y * product;
+}
+
+#define DTS_ONE(name) \
+    double dts_##name(double x) { return dt_special.name ? dt_special.name(x, 0) : NAN; }
+#define DTS_TWO(name) \
+    double dts_##name(double x, double y) { return dt_special.name ? dt_special.name(x, y, 0) : NAN; }
+#define DTS_THREE(name) \
+    double dts_##name(double x, double y, double z) { return dt_special.name ? dt_special.name(x, y, z, 0) : NAN; }
+
+DTS_ONE(i0e)
+DTS_ONE(i1e)
+DTS_ONE(erfinv)
+DTS_ONE(erfcinv)
+DTS_ONE(ndtri)
+DTS_ONE(k0)
+DTS_ONE(k1)
+DTS_TWO(ive)
+DTS_TWO(yv)
+DTS_TWO(kv)
+DTS_TWO(beta)
+DTS_TWO(betaln)
+DTS_TWO(gammainc)
+DTS_TWO(gammaincc)
+DTS_THREE(betainc)
+DTS_THREE(hyp1f1)

@@ -19,6 +19,23 @@ typedef struct {
     double (*i1)(double, int);
     double (*iv)(double, double, int);
     double (*jv)(double, double, int);
+    double (*i0e)(double, int);
+    double (*i1e)(double, int);
+    double (*ive)(double, double, int);
+    double (*erfcx)(double, int);
+    double (*erfinv)(double, int);
+    double (*erfcinv)(double, int);
+    double (*ndtri)(double, int);
+    double (*beta)(double, double, int);
+    double (*betaln)(double, double, int);
+    double (*gammainc)(double, double, int);
+    double (*gammaincc)(double, double, int);
+    double (*betainc)(double, double, double, int);
+    double (*hyp1f1)(double, double, double, int);
+    double (*yv)(double, double, int);
+    double (*k0)(double, int);
+    double (*k1)(double, int);
+    double (*kv)(double, double, int);
 } dts_scipy;
 
 extern dts_scipy dt_special;
@@ -50,6 +67,33 @@ DTS_CONST double dts_jv(double n, double x);
 DTS_CONST double dts_i0(double x);
 DTS_CONST double dts_i1(double x);
 DTS_CONST double dts_iv(double n, double x);
+
+/* The n-th derivative of exp(x^2) erfc(x). */
+DTS_CONST double dts_erfcx_n(double n, double x);
+
+/* 1 / gamma, 0 at the poles; Bessel functions of the second kind, of integral order. */
+DTS_CONST double dts_rgamma(double x);
+DTS_CONST double dts_y0(double x);
+DTS_CONST double dts_y1(double x);
+DTS_CONST double dts_yn(double n, double x);
+
+/* SciPy's functions as they are. */
+DTS_CONST double dts_i0e(double x);
+DTS_CONST double dts_i1e(double x);
+DTS_CONST double dts_ive(double n, double x);
+DTS_CONST double dts_erfinv(double x);
+DTS_CONST double dts_erfcinv(double x);
+DTS_CONST double dts_ndtri(double x);
+DTS_CONST double dts_beta(double a, double b);
+DTS_CONST double dts_betaln(double a, double b);
+DTS_CONST double dts_gammainc(double a, double x);
+DTS_CONST double dts_gammaincc(double a, double x);
+DTS_CONST double dts_betainc(double a, double b, double x);
+DTS_CONST double dts_hyp1f1(double a, double b, double x);
+DTS_CONST double dts_yv(double n, double x);
+DTS_CONST double dts_k0(double x);
+DTS_CONST double dts_k1(double x);
+DTS_CONST double dts_kv(double n, double x);
 
 /* -1, 0 or 1; NaN stays NaN. */
 static inline double dts_sign(double x) { return x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : x == 0.0 ? 0.0 : x; }

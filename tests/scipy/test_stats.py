@@ -1,0 +1,182 @@
+"""dualtape.scipy.stats against differences of SciPy and against mpmath."""
+
+import mpmath
+import numpy as np
+import pytest
+import scipy.stats
+
+import dualtape as dt
+from arrays.differences import agree
+from arrays.random_programs import close, weights
+from dualtape.errors import NoRuleError
+from dualtape.scipy import stats
+
+X = np.array([0.2, 0.7, 1.9, 3.1])
+CONTINUOUS = {
+    "norm": ([], lambda y: mpmath.npdf(y)),
+    "t": ([2.5], lambda y, v: (1 + y * y / v) ** (-(v + 1) / 2) / mpmath.sqrt(v) / mpmath.beta(0.5, v / 2)),
+    "gamma": ([2.3], lambda y, a: y ** (a - 1) * mpmath.exp(-y) / mpmath.gamma(a)),
+    "beta": ([1.7, 2.2], lambda y, a, b: y ** (a - 1) * (1 - y) ** (b - 1) / mpmath.beta(a, b)),
+    "lognorm": ([0.8], lambda y, s: mpmath.npdf(mpmath.log(y) / s) / s / y),
+    "expon": ([], lambda y: mpmath.exp(-y)),
+}
+CASES = [
+    (name, method)
+    for name in CONTINUOUS
+    for method in ("logpdf", "pdf", "cdf", "sf", "logcdf", "logsf")
+    if method in getattr(stats, name)._rules
+]
+
+
+@pytest.mark.parametrize(("name", "method"), CASES)
+def test_continuous(name, method):
+    shapes, _ = CONTINUOUS[name]
+    scale = 5.0 if name == "beta" else 1.6
+    of = lambda module: getattr(getattr(module, name), method)
+    # the value, loc and scale
+    f = lambda x, m=stats: of(m)(x[:4], *shapes, x[4], x[5])
+    x = np.array([*X, 0.1, scale])
+    options = {"order": 3, "exact": False, "rtol": 1e-7}
+    agree(f, x, plain=lambda x: f(x, scipy.stats), reference=lambda x: f(x, scipy.stats), **options)
+    by_name = lambda x: of(stats)(X, *shapes, loc=x[4], scale=x[5])
+    close(dt.gradient(lambda x: np.sum(by_name(x)), x)[4:], dt.gradient(lambda x: np.sum(f(x)), x)[4:], 1e-13)
+    of_array = dt.gradient(lambda x: np.sum(of(stats)(x, *shapes)), np.array([0.7]))[0]
+    close(dt.gradient(lambda x: of(stats)(x, *shapes), 0.7), of_array, 1e-14)
+    np.testing.assert_array_equal(of(stats)(X, *shapes, 0.1, scale), of(scipy.stats)(X, *shapes, 0.1, scale))
+    if shapes and (method in ("logpdf", "pdf") or name == "lognorm"):
+        g = lambda p, m=stats: of(m)(X / scale, *p)
+        agree(g, np.array(shapes), plain=lambda p: g(p, scipy.stats), reference=lambda p: g(p, scipy.stats), **options)
+    elif shapes:
+        with pytest.raises(NoRuleError):
+            dt.gradient(lambda p: np.sum(of(stats)(X, *p)), np.array(shapes))
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_densities_by_mpmath(name):
+    shapes, density = CONTINUOUS[name]
+    x = X / 5
+    of = getattr(stats, name)
+    for k in range(3):
+        wanted = [float(mpmath.diff(lambda y: mpmath.log(density(y, *shapes)), c, k)) for c in x]
+        f = lambda x: of.logpdf(x, *shapes)
+        for _ in range(k):
+            f = dt.derivative(f)
+        close(np.array([f(c) for c in x]), np.array(wanted), 1e-11)
+    for place, s in enumerate(shapes):
+        along = lambda p, c, place=place: mpmath.log(density(c, *shapes[:place], p, *shapes[place + 1 :]))
+        wanted = sum(float(mpmath.diff(lambda p, c=c: along(p, c), s)) for c in x)
+        close(dt.gradient(lambda p: np.sum(of.logpdf(x, *p)), np.array(shapes))[place], wanted, 1e-12)
+
+
+def test_outside_of_the_support_and_wrong_parameters():
+    x = np.array([-1.0, 0.5, 2.0, np.nan])
+    for name, (shapes, _) in CONTINUOUS.items():
+        for method in ("logpdf", "pdf", "cdf"):
+            f = lambda x, m=stats, name=name, method=method, shapes=shapes: getattr(getattr(m, name), method)(
+                x, *shapes
+            )
+            np.testing.assert_allclose(dt.pullback(f, x)[0], f(x, scipy.stats), rtol=1e-13)
+            gradient = dt.gradient(lambda x, f=f: np.sum(f(x)[:3]), x)
+            assert np.all(np.isfinite(gradient[:3])), (name, method)
+            if name in ("gamma", "beta", "lognorm", "expon"):
+                assert gradient[0] == 0
+            wrong = lambda s, name=name, method=method, shapes=shapes: getattr(getattr(stats, name), method)(
+                0.5, *shapes, scale=s
+            )
+            assert np.isnan(dt.pullback(wrong, -1.0)[0])
+
+
+COLUMN = np.array([[1.5], [2.5], [0.7]])
+COUNTS, TRIALS = np.array([0, 1, 5]), np.array([3, 4, 5])
+BROADCAST = {
+    "shapes": (lambda a, m: m.gamma.logpdf(X, a), COLUMN),
+    "values": (lambda x, m: m.gamma.cdf(x, COLUMN, scale=COLUMN), X),
+    "scales": (lambda s, m: m.norm.logpdf(X, 0.1, s), COLUMN),
+    "integers": (lambda mu, m: m.poisson.logpmf(COUNTS, mu), COLUMN),
+    "trials": (lambda p, m: m.binom.logpmf(COUNTS, TRIALS, p), np.array([0.2, 0.3, 0.6])),
+    "trials of cdf": (lambda p, m: m.binom.cdf(COUNTS, TRIALS, p), np.array([0.2, 0.3, 0.6])),
+    "numbers": (lambda p, m: m.norm.logpdf(3, p[0], p[1]), np.array([0.2, 1.5])),
+    "a list": (lambda p, m: m.t.logpdf([1, 2, 3], p[0], p[1], p[2]), np.array([3.2, 0.5, 1.5])),
+    "a list of traced": (lambda p, m: m.expon.logpdf([p[0], 2.0], scale=p[1]), np.array([3.2, 1.5])),
+}
+
+
+@pytest.mark.parametrize("name", BROADCAST)
+def test_broadcasting(name):
+    f, x = BROADCAST[name]
+    reference = lambda x: f(x, scipy.stats)
+    agree(lambda x: f(x, stats), x, plain=reference, reference=reference, order=3, exact=False, rtol=1e-7)
+
+
+def test_t_of_infinitely_many_degrees_of_freedom():
+    close(dt.gradient(lambda x: stats.t.logpdf(x, np.inf), 0.7), -0.7, 1e-15)
+    close(dt.pullback(lambda x: stats.t.logpdf(x, np.inf), 0.7)[0], scipy.stats.norm.logpdf(0.7), 1e-15)
+
+
+def test_discrete():
+    k = np.arange(-1.0, 6.0)
+    for method in ("logpmf", "pmf", "cdf", "sf"):
+        options = {"order": 3, "exact": False}
+        f = lambda mu, m=stats, method=method: getattr(m.poisson, method)(k[1:], mu)
+        agree(
+            f, np.array([2.3]), plain=lambda mu: f(mu, scipy.stats), reference=lambda mu: f(mu, scipy.stats), **options
+        )
+        g = lambda p, m=stats, method=method: getattr(m.binom, method)(k[1:6], 6, p, loc=0)
+        agree(g, np.array([0.3]), plain=lambda p: g(p, scipy.stats), reference=lambda p: g(p, scipy.stats), **options)
+        for h in (f, g):
+            np.testing.assert_array_equal(h(np.array([0.4])), h(np.array([0.4]), scipy.stats))
+    # what has probability 0
+    for method in ("logpmf", "pmf", "cdf", "sf"):
+        f = lambda mu, m=stats, method=method: getattr(m.poisson, method)([-1, 0.5, 2], mu)
+        np.testing.assert_allclose(dt.pullback(f, 2.3)[0], f(2.3, scipy.stats), rtol=1e-13)
+        assert np.all(np.isfinite(dt.jacobian(f, np.array([2.3]))))
+    for f in (lambda x: stats.poisson.logpmf(x, 2.0), lambda x: stats.binom.logpmf(1, x, 0.5)):
+        with pytest.raises(NoRuleError):
+            dt.gradient(f, 2.0)
+
+
+def test_frozen_and_other_methods():
+    close(dt.gradient(lambda s: stats.norm(0.5, s).logpdf(1.5), 2.0), 0.125 - 0.5, 1e-15)
+    assert stats.norm.mean() == 0.0 and stats.norm(1.0, 2.0).mean() == 1.0
+    assert stats.uniform is scipy.stats.uniform
+    for f in (lambda x: stats.gamma.logcdf(x, 2.0), lambda x: stats.norm.logpdf(1.0, 0.0, 1.0, x)):
+        with pytest.raises(TypeError):
+            dt.gradient(f, 0.5)
+    for f in (lambda x: stats.gamma.logpdf(x), lambda x: stats.norm.logpdf(x, size=3)):
+        with pytest.raises(TypeError):
+            dt.gradient(f, 0.5)
+
+
+MEAN = np.array([0.3, -0.2, 0.5])
+ROOT = weights((3, 3), 1) * 0.3 + np.eye(3)
+COV = ROOT @ ROOT.T
+POINTS = weights((4, 3), 2)
+NORMAL = {
+    "value": (lambda x, m: m.logpdf(x, MEAN, COV), POINTS),
+    "one value": (lambda x, m: m.logpdf(x, MEAN, COV), POINTS[0]),
+    "stack": (lambda x, m: m.logpdf(x, MEAN, COV), POINTS.reshape(2, 2, 3)),
+    "mean": (lambda x, m: m.logpdf(POINTS, x, COV), MEAN),
+    "covariance": (lambda x, m: m.logpdf(POINTS, MEAN, x @ x.T), ROOT),
+    "diagonal": (lambda x, m: m.logpdf(POINTS, MEAN, x), np.array([1.0, 2.0, 0.5])),
+    "number": (lambda x, m: m.logpdf(POINTS, MEAN, x[0]), np.array([1.5])),
+    "one dimension": (lambda x, m: m.logpdf(x, 0.5, 2.0), np.array([0.1, 0.2, 1.0])),
+    "defaults": (lambda x, m: m.logpdf(x), np.array([0.1, 0.2, 1.0])),
+    "pdf": (lambda x, m: m.pdf(x, mean=MEAN, cov=COV), POINTS),
+}
+
+
+@pytest.mark.parametrize("name", NORMAL)
+def test_multivariate_normal(name):
+    f, x = NORMAL[name]
+    agree(
+        lambda x: f(x, stats.multivariate_normal), x, plain=lambda x: f(x, scipy.stats.multivariate_normal),
+        reference=lambda x: f(x, scipy.stats.multivariate_normal), exact=False, rtol=1e-7,
+    )  # fmt: skip
+    np.testing.assert_array_equal(f(x, stats.multivariate_normal), f(x, scipy.stats.multivariate_normal))
+
+
+def test_multivariate_normal_with_a_singular_covariance():
+    with pytest.raises(np.linalg.LinAlgError):
+        dt.gradient(lambda x: np.sum(stats.multivariate_normal.logpdf(x, MEAN, np.ones((3, 3)))), POINTS)
+    with pytest.raises(NoRuleError):
+        dt.gradient(lambda x: stats.multivariate_normal.logpdf(x, MEAN, COV, allow_singular=True), POINTS[0])
