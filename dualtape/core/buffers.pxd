@@ -3,3 +3,4 @@
 cdef void *take(size_t bytes) noexcept nogil
 cdef void give(void *p) noexcept nogil
 cdef object doubles(Py_ssize_t n)
+cdef object buffer(Py_ssize_t n, double **p)

@@ -26,26 +26,34 @@ cdef void give(void *p) noexcept nogil:
 
 
 @cython.no_gc
+@cython.freelist(256)
 cdef class _Buffer:
-    """What holds a buffer for an ndarray."""
+    """What holds a buffer."""
     cdef void *p
 
     def __dealloc__(self):
         dt_buffer_give(self.p)
 
 
+cdef object buffer(Py_ssize_t n, double **p):
+    """Room for n doubles, their values undefined: what holds it."""
+    cdef _Buffer out = _Buffer.__new__(_Buffer)
+    out.p = dt_buffer_take(8 * n)
+    if out.p == NULL:
+        raise MemoryError(f"no memory for {8 * n / 2**20:.1f} MiB more")
+    p[0] = <double *>out.p
+    return out
+
+
 cdef object doubles(Py_ssize_t n):
     """A flat ndarray of float64, its numbers undefined."""
     cdef cnp.npy_intp size = n
-    cdef _Buffer buffer
+    cdef double *p = NULL
     if n < LARGE:
         return cnp.PyArray_SimpleNew(1, &size, cnp.NPY_FLOAT64)
-    buffer = _Buffer.__new__(_Buffer)
-    buffer.p = dt_buffer_take(8 * n)
-    if buffer.p == NULL:
-        raise MemoryError(f"no memory for {8 * n / 2**20:.1f} MiB more")
-    out = cnp.PyArray_SimpleNewFromData(1, &size, cnp.NPY_FLOAT64, buffer.p)
-    cnp.set_array_base(out, buffer)
+    base = buffer(n, &p)
+    out = cnp.PyArray_SimpleNewFromData(1, &size, cnp.NPY_FLOAT64, p)
+    cnp.set_array_base(out, base)
     return out
 
 

@@ -7,7 +7,7 @@ from libc.stdint cimport int64_t, uint32_t, uintptr_t
 from libc.string cimport memcpy, memset
 
 from dualtape.core.array cimport new_var_array
-from dualtape.core.buffers cimport doubles
+from dualtape.core.buffers cimport buffer, doubles
 from dualtape.core.loops cimport compute, item_size
 from dualtape.core.node cimport DT_COMPLEX, DT_DOUBLE, DT_FLOAT, DT_SMALL, dt_array_node
 from dualtape.core.tape cimport DT_ARRAY, Tape, append_node, dt_append, new_native_shadow
@@ -53,8 +53,7 @@ cdef View fresh(Tape tape, int nd, const Py_ssize_t *shape):
             s.p = tape.small(n)
         s.chunk = tape.chunk
     else:
-        s.data = doubles(n)
-        s.p = <double *>cnp.PyArray_DATA(s.data)
+        s.chunk = buffer(n, &s.p)
     if tape.t.n_shadows < tape.t.cap_shadows:
         s.id = tape.t.n_shadows
         tape.t.n_shadows += 1
@@ -165,6 +164,8 @@ cdef int keep_value(Tape tape, Storage s) except -1:
         s.needed = True
         if s.data is not None:
             tape.keep(s.data)
+        elif s.size > DT_SMALL:  # that of smaller ones is the tape's
+            tape.keep(s.chunk)
     return 0
 
 

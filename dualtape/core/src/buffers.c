@@ -11,7 +11,7 @@
 #include <intrin.h>
 #endif
 
-enum { CLASSES = 4 * 48, HEADER = 64 };
+enum { SMALLEST = 256, CLASSES = 4 * 52, HEADER = 64 };
 static const size_t KEPT_BYTES = (size_t)256 << 20;
 
 typedef struct buffer {
@@ -59,7 +59,7 @@ static void aligned_give(void *p) {
 
 /* Sizes are rounded up to the next of four steps to each power of two. */
 static int class_of(size_t bytes, size_t *rounded) {
-    size_t power = 4096;
+    size_t power = SMALLEST;
     int class = 0;
     while (power < bytes / 2 + 1) {
         power *= 2;
