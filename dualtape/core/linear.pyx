@@ -17,6 +17,7 @@ from dualtape.core.node cimport (
     DT_CAST, DT_COMPLEX, DT_DOUBLE, DT_LOOPS, DT_MATMUL, DT_NONE, DT_SUM, DT_TYPED, dt_array_node, dt_operand,
 )
 from dualtape.core.operands cimport (
+    append_array_node, fresh,
     append_array_node, dtype_of, fresh_of, in_c_order, keep_value, kept_constant, memory_of, numbers_of, packed_on,
     steps_on, zero_steps,
 )
@@ -164,6 +165,65 @@ cdef object in_kind(object x, int kind):
     return x.astype(dtype_of(kind))
 
 
+cdef View record_matrices(View a, View b):
+    """The product of two matrices of float64 on one tape whose elements lie in C order: the usual case, made short.
+    None where it is another."""
+    cdef Storage s = a.store
+    cdef Storage t = b.store
+    cdef Tape tape = s.tape
+    cdef dt_array_node *node
+    cdef int64_t *numbers
+    cdef View out
+    cdef Py_ssize_t m, k, n, _i, j, l
+    cdef Py_ssize_t shape[2]
+    cdef const double *x
+    cdef const double *y
+    cdef double *to
+    cdef double f
+    if a.nd != 2 or b.nd != 2 or s.p == NULL or t.p == NULL or a.part or b.part or t.tape is not tape:
+        return None
+    m, k, n = a.shape_[0], a.shape_[1], b.shape_[1]
+    if k != b.shape_[0] or m * k * n > 128 or not in_c_order(a) or not in_c_order(b):
+        return None
+    if 4 * a.size < s.size or 4 * b.size < t.size:
+        return None
+    if tape.t.state != DT_STATE_OPEN or tape.level != s.level:
+        raise escaped()
+    node = <dt_array_node *>tape.node_room(sizeof(dt_array_node) - sizeof(dt_operand) + 72)
+    numbers = <int64_t *>&node.x[2]
+    numbers[0], numbers[1], numbers[2] = m, k, n
+    numbers[3], numbers[4], numbers[5], numbers[6], numbers[7], numbers[8] = k, 1, n, 1, n, 1
+    keep_value(tape, s)
+    keep_value(tape, t)
+    shape[0], shape[1] = m, n
+    out = fresh(tape, 2, shape)
+    node.n = m * n
+    node.shape = numbers
+    node.kind = DT_MATMUL
+    node.row = DT_MUL
+    node.nd = node.arity = 2
+    node.overwrites = False
+    node.elements = 0
+    node.out = dt_operand(NULL, NULL, numbers + 7, 0, out.store.id, DT_NONE)
+    node.x[0] = dt_operand(s.p + a.offset, numbers + 3, numbers + 3, a.offset, s.id, DT_NONE)
+    node.x[1] = dt_operand(t.p + b.offset, numbers + 5, numbers + 5, b.offset, t.id, DT_NONE)
+    to = out.store.p
+    x = s.p + a.offset
+    for _i in range(m):
+        y = t.p + b.offset
+        for j in range(n):
+            to[j] = x[0] * y[j] if k else 0.0
+        for l in range(1, k):
+            y += n
+            f = x[l]
+            for j in range(n):
+                to[j] += f * y[j]
+        x += k
+        to += n
+    append_array_node(tape, node)
+    return out
+
+
 cdef object record_matmul(object a, object b):
     """The product of matrices and vectors of one tape, or of one and a plain one; None where it is not made for it."""
     cdef Tape tape = None
@@ -188,6 +248,10 @@ cdef object record_matmul(object a, object b):
     cdef char *args[3]
     cdef Py_ssize_t sizes[4]
     cdef Py_ssize_t strides[9]
+    if type(a) is VarArray and type(b) is VarArray:
+        out = record_matrices(<View>a, <View>b)
+        if out is not None:
+            return out
     given = [a, b]
     for side in range(2):
         arg = given[side]

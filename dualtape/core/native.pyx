@@ -16,7 +16,7 @@ from dualtape.core.kernels cimport (
 from dualtape.core.kinds cimport decide, flags_of, kind_of_constant, read_scalar, result_kind
 from dualtape.core.loops cimport item_size, ufuncs as loops
 from dualtape.core.node cimport (
-    DT_CAST, DT_CONJUGATE, DT_DOUBLE, DT_ELEMENTWISE, DT_KINDS, DT_LOOPS, DT_NONE, DT_TYPED, dt_array_node,
+    DT_CAST, DT_CONJUGATE, DT_DOUBLE, DT_ALIKE, DT_ELEMENTWISE, DT_KINDS, DT_LOOPS, DT_NONE, DT_TYPED, dt_array_node,
     dt_operand,
 )
 from dualtape.core.operands cimport (
@@ -91,7 +91,7 @@ cdef View record_alike(int row, View x, View y):
         shape[k] = x.shape_[k]
     node.n = n
     node.shape = shape
-    node.kind = DT_ELEMENTWISE
+    node.kind = DT_ALIKE if row <= DT_MUL and y is not None else DT_ELEMENTWISE
     node.row = row
     node.nd = nd
     node.overwrites = False

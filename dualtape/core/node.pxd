@@ -38,6 +38,6 @@ cdef extern from "array.h" nogil:
         void (*give)(void *p) noexcept
         int failed
     enum:
-        DT_NONE, DT_ELEMENTWISE, DT_SUM, DT_MATMUL, DT_TYPED, DT_SMALL
+        DT_NONE, DT_ELEMENTWISE, DT_SUM, DT_MATMUL, DT_ALIKE, DT_TYPED, DT_SMALL
         DT_DOUBLE, DT_FLOAT, DT_COMPLEX, DT_KINDS
         DT_CONJUGATE, DT_CAST, DT_LOOPS

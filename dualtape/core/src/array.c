@@ -78,7 +78,7 @@ DT_CLONES void dt_add_products(double *bar, int64_t bs, const double *w, int64_t
         add_products_as(bar, bs, w, ws, d, ds, n, 0);
 }
 
-DT_CLONES void dt_put_run(double *restrict to, int64_t ts, const double *restrict w, int64_t ws, int64_t n, double sign,
+DT_CLONES void dt_put_run(double *to, int64_t ts, const double *w, int64_t ws, int64_t n, double sign,
                           int sets) {
     if (!sets) {
         dt_add_run(to, ts, w, ws, n, sign);
@@ -90,8 +90,8 @@ DT_CLONES void dt_put_run(double *restrict to, int64_t ts, const double *restric
         for (int64_t i = 0; i < n; i++) to[i * ts] = sign * w[i * ws];
 }
 
-DT_CLONES void dt_put_products(double *restrict to, int64_t ts, const double *restrict w, int64_t ws,
-                               const double *restrict d, int64_t ds, int64_t n, int strict, int sets) {
+DT_CLONES void dt_put_products(double *to, int64_t ts, const double *w, int64_t ws,
+                               const double *d, int64_t ds, int64_t n, int strict, int sets) {
     if (!sets) {
         dt_add_products(to, ts, w, ws, d, ds, n, strict);
         return;
@@ -131,9 +131,12 @@ DT_CLONES static void minus_size(double *restrict out, const double *restrict x,
 void dt_slopes(const dt_shadows *s, uint16_t row, int64_t n, const double *x, const double *y, const double *z,
                    const double *out, double *const *d) {
     double *d0 = d[0];
-    if (n >= 8 && (row == DT_TANH || row == DT_SIGMOID) && s->ufuncs[DT_EXP].loop) {
+    if (row == DT_TANH || row == DT_SIGMOID) {
         minus_size(d0, x, n, row == DT_TANH ? 2.0 : 1.0);
-        unary_loop(&s->ufuncs[DT_EXP], d0, d0, n);
+        if (n >= 8 && s->ufuncs[DT_EXP].loop)
+            unary_loop(&s->ufuncs[DT_EXP], d0, d0, n);
+        else
+            for (int64_t i = 0; i < n; i++) d0[i] = exp(d0[i]);
         sech2_of_exp(d0, n, row == DT_TANH ? 4.0 : 1.0);
     } else if (n >= 8 && row == DT_SIN && s->ufuncs[DT_COS].loop) {
         unary_loop(&s->ufuncs[DT_COS], x, d0, n);
@@ -322,6 +325,55 @@ done:
     }
 }
 
+/* bar (+)= the adjoint of operand k of a node that is DT_ALIKE. `bar` may be `w`. */
+static void add_alike(const dt_array_node *node, int k, double *bar, const double *w, int sets, int strict) {
+    const int64_t n = node->n;
+    if (node->row == DT_MUL) {
+        const double *y = node->x[1 - k].value;
+        if (n > 16)
+            dt_put_products(bar, 1, w, 1, y, 1, n, strict, sets);
+        else if (sets)
+            for (int64_t i = 0; i < n; i++) bar[i] = product(w[i], y[i], strict);
+        else
+            for (int64_t i = 0; i < n; i++) bar[i] += product(w[i], y[i], strict);
+        return;
+    }
+    const double sign = node->row == DT_SUB && k ? -1.0 : 1.0;
+    if (sets && bar == w && sign > 0.0) return;
+    if (n > 16)
+        dt_put_run(bar, 1, w, 1, n, sign, sets);
+    else if (sets)
+        for (int64_t i = 0; i < n; i++) bar[i] = sign * w[i];
+    else
+        for (int64_t i = 0; i < n; i++) bar[i] += sign * w[i];
+}
+
+/* An adjoint that such a node makes is written and not added to, and lies in the memory of the result's adjoint, which
+ * is done with. */
+static void reverse_alike(const dt_array_node *node, dt_shadows *s, int strict) {
+    const uint32_t id = node->out.storage;
+    double *w = s->bar[id];
+    if (!w) return;
+    const dt_operand *x = node->x;
+    int heir = -1;
+    for (int k = 0; k < 2 && heir < 0; k++)
+        if (!s->bar[x[k].storage] && s->size[x[k].storage] == node->n) heir = k;
+    if (x[0].storage == x[1].storage) heir = -1;
+    for (int k = 0; k < 2; k++) {
+        if (k == heir) continue;
+        double *bar = dt_shadow(s, x[k].storage);
+        if (!bar) return;
+        add_alike(node, k, bar + x[k].at, w, 0, strict);
+    }
+    if (heir < 0) {
+        dt_shadow_drop(s, id);
+        return;
+    }
+    add_alike(node, heir, w, w, 1, strict);
+    s->bar[x[heir].storage] = w;
+    s->bar[id] = NULL;
+}
+
 /* --- matrix products ------------------------------------------------------------------------------------------- */
 
 /* c (+)= a b for a column and a row */
@@ -339,12 +391,48 @@ DT_CLONES static void multiply_outer(int64_t m, int64_t n, const double *a, int6
     }
 }
 
+/* c (+)= a b where b has at most `width` columns and 8 rows. */
+DT_ALWAYS_INLINE void multiply_narrow(int64_t m, int64_t k, int64_t n, const double *a, int64_t ar, int64_t ac,
+                                      const double *b, int64_t br, int64_t bc, double *c, int64_t cr, int64_t cc,
+                                      int add, const int width) {
+    double rows[8][8], sums[8];
+    for (int64_t l = 0; l < k; l++)
+        for (int64_t j = 0; j < width; j++) rows[l][j] = j < n ? b[l * br + j * bc] : 0.0;
+    for (int64_t i = 0; i < m; i++) {
+        for (int j = 0; j < width; j++) sums[j] = 0.0;
+        for (int64_t l = 0; l < k; l++) {
+            const double f = a[i * ar + l * ac];
+            for (int j = 0; j < width; j++) sums[j] += f * rows[l][j];
+        }
+        double *to = c + i * cr;
+        if (add)
+            for (int64_t j = 0; j < n; j++) to[j * cc] += sums[j];
+        else
+            for (int64_t j = 0; j < n; j++) to[j * cc] = sums[j];
+    }
+}
+
+DT_CLONES static void multiply_tiny(int64_t m, int64_t k, int64_t n, const double *a, int64_t ar, int64_t ac,
+                                    const double *b, int64_t br, int64_t bc, double *c, int64_t cr, int64_t cc,
+                                    int add) {
+    if (n == 4 && cc == 1)
+        multiply_narrow(m, k, 4, a, ar, ac, b, br, bc, c, cr, 1, add, 4);
+    else if (n <= 4)
+        multiply_narrow(m, k, n, a, ar, ac, b, br, bc, c, cr, cc, add, 4);
+    else
+        multiply_narrow(m, k, n, a, ar, ac, b, br, bc, c, cr, cc, add, 8);
+}
+
 /* c (+)= a b for an m x k and a k x n matrix, with steps between rows and columns. */
 void dt_multiply(dt_shadows *s, int64_t m, int64_t k, int64_t n, const double *a, int64_t ar, int64_t ac,
                      const double *b, int64_t br, int64_t bc, double *c, int64_t cr, int64_t cc, int add) {
     const dt_ufunc *matmul = &s->ufuncs[DT_ROWS];
     if (k == 1) {
         multiply_outer(m, n, a, ar, b, bc, c, cr, cc, add);
+        return;
+    }
+    if (m <= 8 && k <= 8 && n <= 8) {
+        multiply_tiny(m, k, n, a, ar, ac, b, br, bc, c, cr, cc, add);
         return;
     }
     if (m * k * n <= 1024 || !matmul->loop) {
@@ -419,7 +507,9 @@ static void reverse_matmul(const dt_array_node *node, dt_shadows *s, double *sca
 }
 
 void dt_reverse_array(const dt_array_node *node, dt_shadows *s, double *scalar_bars, uint32_t index, int strict) {
-    if (node->kind == DT_MATMUL)
+    if (node->kind == DT_ALIKE)
+        reverse_alike(node, s, strict);
+    else if (node->kind == DT_MATMUL)
         reverse_matmul(node, s, scalar_bars, index, strict);
     else if (node->kind >= DT_TYPED)
         dt_reverse_typed(node, s, scalar_bars, index, strict);

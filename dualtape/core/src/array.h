@@ -46,9 +46,10 @@ typedef struct {
 /* [/operand] */
 
 enum { DT_NONE = 0xFFFFFFFF };
-/* DT_TYPED is added to the kinds of nodes on numbers that are not all float64; their operands' pointers to double are
+/* DT_ALIKE is a sum, difference or product of two contiguous arrays of one shape, elementwise, to a fresh one.
+ * DT_TYPED is added to the kinds of nodes on numbers that are not all float64; their operands' pointers to double are
  * pointers to such numbers. */
-enum { DT_ELEMENTWISE, DT_SUM, DT_MATMUL, DT_TYPED };
+enum { DT_ELEMENTWISE, DT_SUM, DT_MATMUL, DT_ALIKE, DT_TYPED };
 
 /* What is elementwise without a row of the table: DT_CAST + k makes numbers of kind k. The loop of matmul has the
  * number DT_ROWS. */
