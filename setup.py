@@ -21,7 +21,17 @@ DEBUG = os.environ.get("DUALTAPE_DEBUG", "") not in ("", "0")
 SANITIZE = os.environ.get("DUALTAPE_SANITIZE", "")
 WINDOWS = sys.platform == "win32"
 
-_SWEEPS = ("sweep", "array", "array_typed", "array_complex", "second", "lanes", "lanes_elementwise", "lanes_products")
+_SWEEPS = (
+    "sweep",
+    "runs",
+    "array",
+    "array_typed",
+    "array_complex",
+    "second",
+    "lanes",
+    "lanes_elementwise",
+    "lanes_products",
+)
 
 # The C sources that each extension links: one extension for each C file.
 EXTENSIONS = {
