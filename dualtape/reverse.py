@@ -214,8 +214,8 @@ def scalar_gradient(recording, out, inputs):
     if not recording.owns(own):
         return own, recording.adjoints([], [], inputs)
     if isinstance(own, Array):
-        return own.value[()], recording.adjoints([own], [np.ones((), own.dtype)], inputs)
-    return own.value, recording.adjoints([own], [1 if recording.boxed else 1.0], inputs)
+        return own.value[()], recording.adjoints([own], [np.ones((), own.dtype)], inputs, last=True)
+    return own.value, recording.adjoints([own], [1 if recording.boxed else 1.0], inputs, last=True)
 
 
 def scalar_output(recording, out):

@@ -16,6 +16,9 @@ from dualtape.core.view cimport MAX_DIMS, NO_SCALARS, Storage, View
 cnp.import_array()
 
 cdef object FLOAT64 = np.dtype(np.float64)
+# Doubles from which on memory is worth returning before a sweep has ended.
+cdef enum:
+    LARGE = 2048
 cdef object FLOAT32 = np.dtype(np.float32)
 cdef object COMPLEX128 = np.dtype(np.complex128)
 
@@ -158,14 +161,24 @@ cdef int64_t *steps_on(Tape tape, int nd, const Py_ssize_t *step) except NULL:
     return out
 
 
+cdef int keep_memory(Tape tape, object holder, Py_ssize_t size) except -1:
+    """Keep memory of so many doubles for the node that is about to be recorded, which is the first to read it."""
+    if size < LARGE:
+        return tape.keep(holder)
+    if tape.large is None:
+        tape.large = []
+    tape.large.append((tape.t.size, holder))
+    return 0
+
+
 cdef int keep_value(Tape tape, Storage s) except -1:
     """A node reads the numbers of a storage: they are to stay as they are, and where they are."""
     if not s.needed:
         s.needed = True
         if s.data is not None:
-            tape.keep(s.data)
+            keep_memory(tape, s.data, s.size)
         elif s.size > DT_SMALL:  # that of smaller ones is the tape's
-            tape.keep(s.chunk)
+            keep_memory(tape, s.chunk, s.size)
     return 0
 
 
@@ -187,7 +200,7 @@ cdef double *memory_on(Tape tape, Py_ssize_t size) except NULL:
     if size <= 32 * DT_SMALL:
         return <double *>tape.node_room(size if size else 8)
     room = doubles((size + 7) // 8)
-    tape.keep(room)
+    keep_memory(tape, room, size // 8)
     return <double *>cnp.PyArray_DATA(room)
 
 

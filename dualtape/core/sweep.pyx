@@ -31,8 +31,9 @@ cnp.import_array()
 cdef object FLOAT64 = np.dtype(np.float64)
 
 
-cdef int sweep_with_arrays(Tape tape, double *bar, uint32_t size, Shadows shadows) except -1:
-    """The native sweep, with nodes on arrays between: those in C, and those that Python does."""
+cdef int sweep_with_arrays(Tape tape, double *bar, uint32_t size, Shadows shadows, bint last) except -1:
+    """The native sweep, with nodes on arrays between: those in C, and those that Python does. The `last` one lets go of
+    large primals when it has passed the nodes that read them."""
     cdef uint32_t i = size, stop
     cdef int strict = is_strict()
     cdef int64_t place
@@ -41,6 +42,11 @@ cdef int sweep_with_arrays(Tape tape, double *bar, uint32_t size, Shadows shadow
     try:
         while i > 0:
             stop = i - SHORT if i > SHORT else 0
+            if last and tape.large:
+                while tape.large and <uint32_t>tape.large[len(tape.large) - 1][0] >= i:
+                    tape.large.pop()
+                if tape.large:
+                    stop = max(stop, <uint32_t>tape.large[len(tape.large) - 1][0])
             with nogil:
                 place = piece_with_arrays(&now, bar, i, stop, strict, &shadows.c)
             if shadows.c.failed:
@@ -48,6 +54,8 @@ cdef int sweep_with_arrays(Tape tape, double *bar, uint32_t size, Shadows shadow
             if place >= 0:
                 block = tape.t.blocks[place >> DT_BLOCK_BITS]
                 sweep_call(tape.records[block.a[place & DT_MASK]], shadows, bar, <uint32_t>place)
+                if last:
+                    tape.records[block.a[place & DT_MASK]] = None
                 i = <uint32_t>place
             else:
                 i = stop
@@ -57,7 +65,7 @@ cdef int sweep_with_arrays(Tape tape, double *bar, uint32_t size, Shadows shadow
     return 0
 
 
-def adjoints(Tape tape, list outputs, list cotangents, list inputs):
+def adjoints(Tape tape, list outputs, list cotangents, list inputs, bint last=False):
     """Adjoints of variables of a tape.
 
     Parameters
@@ -69,6 +77,8 @@ def adjoints(Tape tape, list outputs, list cotangents, list inputs):
         One for each output.
     inputs : list of int or Reference
         Of which variables: the index of a scalar, the reference of an array.
+    last : bool
+        Whether the tape will not be swept again, so that memory may be returned on the way.
 
     Returns
     -------
@@ -101,7 +111,7 @@ def adjoints(Tape tape, list outputs, list cotangents, list inputs):
             else:
                 shadows.add(reference_of(out), cotangent)
         if tape.t.arrays:
-            sweep_with_arrays(tape, bar, size, shadows)
+            sweep_with_arrays(tape, bar, size, shadows, last)
         else:
             sweep_reverse(tape, bar, size)
         return [bar[<uint32_t>x] if type(x) is int else input_adjoint(shadows, x, None) for x in inputs]
@@ -243,9 +253,9 @@ cdef class Recording:
             return (<View>x).store.tape is self.tape
         return isinstance(x, Var) and (<Var>x).owner == <PyObject *>self.tape
 
-    def adjoints(self, outputs, cotangents, inputs):
+    def adjoints(self, outputs, cotangents, inputs, last=False):
         """Adjoints of variables: see `adjoints`."""
-        return adjoints(self.tape, outputs, cotangents, inputs)
+        return adjoints(self.tape, outputs, cotangents, inputs, last)
 
     def keep_all(self):
         """Let nodes keep what their tangents read, for `second` and `tangents` to follow."""

@@ -69,6 +69,7 @@ cdef class Tape:
     cdef dict scalars  # of arrays whose elements are variables of their own the first one, by number
     cdef dict dtypes   # of the arrays that are not of float64, by the number of their adjoint
     cdef list kept     # arrays whose memory recorded nodes read
+    cdef list large    # the large ones: pairs of the first node that reads it, and what holds it
     cdef double *room  # memory for the numbers of small arrays
     cdef Py_ssize_t room_left
     cdef object chunk  # the array that holds it

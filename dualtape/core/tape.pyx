@@ -230,7 +230,7 @@ cdef class Tape:
     cdef void forget(self) noexcept:
         self.records = None
         self.dtypes = self.scalars = None
-        self.kept = None
+        self.kept = self.large = None
         self.chunk = None
         self.room_left = 0
         self.boxed = self.keeps_all = False

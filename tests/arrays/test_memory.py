@@ -104,7 +104,7 @@ def test_exceptions_leave_nothing_behind(operator, failure):
     call()
     gc.collect()
     assert live() == (0, 0)
-    assert growth(call, warm=10, rounds=1, times=30) < 2.0
+    assert growth(call, warm=60, rounds=3, times=20) < 2.0
     assert np.all(np.isfinite(dt.gradient(program, X)))
 
 
@@ -275,3 +275,23 @@ def test_stop_gradient_gives_numbers_of_its_own():
         return np.sum(kept * x)
 
     np.testing.assert_allclose(dt.gradient(f, X), X, rtol=1e-15)
+
+
+def test_large_primals_are_returned_as_the_sweep_passes_them():
+    """Of a long chain the adjoints find the memory of primals that are done with; a pullback may sweep again."""
+    x = np.linspace(0.5, 1.5, 5000)
+
+    def chain(x):
+        y = x
+        for k in range(40):
+            y = np.sin(y * x) if k % 3 else np.sort(y + x)
+        return np.sum(y)
+
+    expected = dt.gradient(chain, x)
+    value, back = dt.pullback(chain, x)
+    for _ in range(3):
+        np.testing.assert_array_equal(back(1.0), expected)
+    np.testing.assert_array_equal(dt.jacobian(chain, x, mode="reverse"), expected)
+    assert live()[0] == 1
+    del back
+    assert live() == (0, 0)
