@@ -170,15 +170,20 @@ def extreme(name):
                 chosen &= eligible
             weights = chosen / np.maximum(chosen.sum(axis=axes, keepdims=True), 1)
         weights = weights.astype(x.dtype)
-        result = apply_linear_around(
+        result = linear.chosen(x, axes, keepdims, best if keepdims else function(plain, axis=axes), weights)
+        if result is None:
+            result = _general(x, axes, keepdims, eligible, weights)
+        if initial is not _ABSENT:
+            return elementwise(binary, (result, initial))
+        return result
+
+    def _general(x, axes, keepdims, eligible, weights):
+        return apply_linear_around(
             lambda x: _plain_extreme(x, axes, keepdims, eligible),
             x,
             lambda t: sum_(t * weights, axes, keepdims=keepdims),
             lambda bar: spread(bar, weights.shape, axes, keepdims) * weights,
         )
-        if initial is not _ABSENT:
-            return elementwise(binary, (result, initial))
-        return result
 
     def _plain_extreme(x, axes, keepdims, eligible):
         if isinstance(x, Array):

@@ -83,11 +83,8 @@ cdef object record_total(View a, tuple axes, bint keepdims):
     """The sum over some axes, or where they are None over all."""
     cdef Tape tape
     cdef Storage s
-    cdef dt_array_node *node
     cdef View out = None
-    cdef Py_ssize_t step[MAX_DIMS]
-    cdef int k, j = 0, kind = DT_DOUBLE
-    cdef uintptr_t bits
+    cdef int kind = DT_DOUBLE
     cdef double start[2]
     cdef char *args[3]
     cdef Py_ssize_t strides[3]
@@ -116,15 +113,52 @@ cdef object record_total(View a, tuple axes, bint keepdims):
             memcpy(memory_of(out.store), start, item_size[kind])
     else:
         value = np.add.reduce(plain_of(a), axis=axes, keepdims=keepdims)
-    node = <dt_array_node *>tape.node_room(sizeof(dt_array_node) - 2 * sizeof(dt_operand))
-    node.n = a.size
+    return record_sum(x, kind, axes, keepdims, value, out, None)
+
+
+def chosen(a, tuple axes, bint keepdims, value, weights):
+    """A reduction whose derivative by each element is a constant weight, as a node in C.
+
+    Parameters
+    ----------
+    a : array
+    axes : tuple of int
+    keepdims : bool
+    value : ndarray or float64
+        The result.
+    weights : ndarray of float64, of the shape of `a`
+
+    Returns
+    -------
+    VarArray or Var or None
+        None where no such node is made for `a`.
+    """
+    if type(a) is not VarArray or (<View>a).store.p == NULL or (<View>a).part or (<View>a).nd == 0:
+        return None
+    if (<View>a).store.tape.t.state != DT_STATE_OPEN or (<View>a).store.tape.level != (<View>a).store.level:
+        raise escaped()
+    return record_sum(a, DT_DOUBLE, axes, keepdims, value, None, np.ascontiguousarray(weights))
+
+
+cdef object record_sum(View x, int kind, tuple axes, bint keepdims, object value, View out, object weights):
+    """The node of a sum, of products with weights where there are any. Its result is `value`, or `out` already."""
+    cdef Storage s = x.store
+    cdef Tape tape = s.tape
+    cdef dt_array_node *node
+    cdef Py_ssize_t step[MAX_DIMS]
+    cdef int k, j = 0, arity = 1 if weights is None else 2
+    cdef uintptr_t bits
+    node = <dt_array_node *>tape.node_room(sizeof(dt_array_node) - (3 - arity) * sizeof(dt_operand))
+    if weights is not None:
+        node.x[1] = dt_operand(kept_constant(tape, weights), NULL, NULL, 0, DT_NONE, DT_NONE)
+    node.n = x.size
     node.kind = DT_SUM if kind == DT_DOUBLE else DT_TYPED + DT_SUM
     node.elements = 5 * kind
-    node.row = DT_POS
-    node.nd = a.nd
-    node.arity = 1
+    node.row = DT_POS if arity == 1 else DT_MUL
+    node.nd = x.nd
+    node.arity = arity
     node.overwrites = False
-    node.shape = <const int64_t *>steps_on(tape, a.nd, a.shape_)
+    node.shape = <const int64_t *>steps_on(tape, x.nd, x.shape_)
     node.x[0].storage = s.id
     node.x[0].scalar = DT_NONE
     node.x[0].at = x.offset
@@ -145,7 +179,7 @@ cdef object record_total(View a, tuple axes, bint keepdims):
         value = np.asarray(value, order="C")
         out = fresh_of(tape, kind, cnp.PyArray_NDIM(value), <Py_ssize_t *>cnp.PyArray_DIMS(value))
         memcpy(memory_of(out.store), cnp.PyArray_DATA(value), cnp.PyArray_NBYTES(value))
-    for k in range(a.nd):
+    for k in range(x.nd):
         if axes is None or k in axes:
             step[k] = 0
             j += keepdims
@@ -153,7 +187,7 @@ cdef object record_total(View a, tuple axes, bint keepdims):
             step[k] = out.step_[j]
             j += 1
     node.out.storage = out.store.id
-    node.out.bstep = steps_on(tape, a.nd, step)
+    node.out.bstep = steps_on(tape, x.nd, step)
     append_array_node(tape, node)
     return out
 
