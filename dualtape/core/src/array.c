@@ -19,6 +19,7 @@ typedef struct {
     const double *value;
     double *bar;
     int64_t vs, bs;
+    int sets; /* the adjoint is made by this node, which gives each of its numbers */
 } run_operand;
 
 static void run(const dt_shadows *s, const dt_array_node *node, int64_t n, const double *w, int64_t ws,
@@ -28,18 +29,18 @@ static void run(const dt_shadows *s, const dt_array_node *node, int64_t n, const
         case DT_ADD:
         case DT_POS:
             for (int k = 0; k < node->arity; k++)
-                if (x[k].bar) dt_add_run(x[k].bar, x[k].bs, w, ws, n, 1.0);
+                if (x[k].bar) dt_put_run(x[k].bar, x[k].bs, w, ws, n, 1.0, x[k].sets);
             return;
         case DT_SUB:
-            if (x[0].bar) dt_add_run(x[0].bar, x[0].bs, w, ws, n, 1.0);
-            if (x[1].bar) dt_add_run(x[1].bar, x[1].bs, w, ws, n, -1.0);
+            if (x[0].bar) dt_put_run(x[0].bar, x[0].bs, w, ws, n, 1.0, x[0].sets);
+            if (x[1].bar) dt_put_run(x[1].bar, x[1].bs, w, ws, n, -1.0, x[1].sets);
             return;
         case DT_NEG:
-            dt_add_run(x[0].bar, x[0].bs, w, ws, n, -1.0);
+            dt_put_run(x[0].bar, x[0].bs, w, ws, n, -1.0, x[0].sets);
             return;
         case DT_MUL:
-            if (x[0].bar) dt_add_products(x[0].bar, x[0].bs, w, ws, x[1].value, x[1].vs, n, strict);
-            if (x[1].bar) dt_add_products(x[1].bar, x[1].bs, w, ws, x[0].value, x[0].vs, n, strict);
+            if (x[0].bar) dt_put_products(x[0].bar, x[0].bs, w, ws, x[1].value, x[1].vs, n, strict, x[0].sets);
+            if (x[1].bar) dt_put_products(x[1].bar, x[1].bs, w, ws, x[0].value, x[0].vs, n, strict, x[1].sets);
             return;
         default:
             break;
@@ -55,7 +56,7 @@ static void run(const dt_shadows *s, const dt_array_node *node, int64_t n, const
         dt_slopes(s, node->row, m, v[0], v[1], v[2], o, ds);
         for (int k = 0; k < node->arity; k++)
             if (x[k].bar)
-                dt_add_products(x[k].bar + start * x[k].bs, x[k].bs, w + start * ws, ws, d[k], 1, m, strict);
+                dt_put_products(x[k].bar + start * x[k].bs, x[k].bs, w + start * ws, ws, d[k], 1, m, strict, x[k].sets);
     }
 }
 
@@ -91,6 +92,22 @@ static double *taken(const dt_shadows *s, const dt_array_node *node, double *bar
     return w;
 }
 
+/* Whether a node goes through every element of an operand's storage once. */
+static int goes_through_all(const dt_array_node *node, const dt_shadows *s, const dt_operand *x) {
+    if (s->size[x->storage] != node->n) return 0;
+    for (int k = 0; x->bstep && k < node->nd; k++)
+        if (x->bstep[k] == 0 && node->shape[k] > 1) return 0;
+    return 1;
+}
+
+/* Whether the adjoint of a node's result, which is done with, can become that of its first operand as it is. */
+static int inherits_adjoint(const dt_array_node *node) {
+    if (node->row != DT_ADD && node->row != DT_SUB && node->row != DT_POS) return 0;
+    if (node->overwrites || node->out.storage == DT_NONE || node->out.at || node->out.bstep) return 0;
+    if (node->x[0].at || node->x[0].bstep) return 0;
+    return node->arity == 1 || node->x[1].storage != node->x[0].storage;
+}
+
 static void reverse_elementwise(const dt_array_node *node, dt_shadows *s, double *scalar_bars, uint32_t index,
                                 int strict) {
     double room[DT_RUN];
@@ -117,13 +134,21 @@ static void reverse_elementwise(const dt_array_node *node, dt_shadows *s, double
     }
     run_operand x[3];
     double totals[3] = {0.0, 0.0, 0.0};
-    int flat = wstep == NULL, active = 0;
+    int flat = wstep == NULL, active = 0, inherits = 0;
     for (int k = 0; k < node->arity; k++) {
         const dt_operand *operand = &node->x[k];
         x[k].value = operand->value;
         x[k].bar = NULL;
+        x[k].sets = 0;
         if (operand->storage != DT_NONE) {
-            double *bar = dt_shadow(s, operand->storage);
+            if (!s->bar[operand->storage]) {
+                x[k].sets = goes_through_all(node, s, operand);
+                if (k == 0 && x[k].sets && inherits_adjoint(node)) {
+                    inherits = active = 1;
+                    continue;
+                }
+            }
+            double *bar = x[k].sets ? dt_shadow_make(s, operand->storage, 0) : dt_shadow(s, operand->storage);
             if (!bar) goto done;
             x[k].bar = bar + operand->at;
             active = 1;
@@ -187,6 +212,9 @@ scalars:
 done:
     if (node->overwrites) {
         if (w != room) s->give(w);
+    } else if (inherits) {
+        s->bar[node->x[0].storage] = w;
+        s->bar[node->out.storage] = NULL;
     } else if (node->out.storage != DT_NONE) {
         dt_shadow_drop(s, node->out.storage);
     }
