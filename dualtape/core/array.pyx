@@ -57,6 +57,7 @@ cdef extern from *:
     int dt_n_kept_arrays
 
 cdef extern from "Python.h":
+    Py_ssize_t PyNumber_AsSsize_t(object o, PyObject *exception) except? -1
     void Py_SET_REFCNT(PyObject *o, Py_ssize_t n)
     void PyObject_Free(void *p)
 
@@ -182,7 +183,7 @@ cdef class Array(View):
         cdef Py_ssize_t place
         resolve(self.store)
         if type(key) is int and self.nd == 1 and self.store.p != NULL and not self.part:
-            place = key
+            place = PyNumber_AsSsize_t(key, NULL)  # a huge one is out of bounds
             if place < 0:
                 place += self.shape_[0]
             if 0 <= place < self.shape_[0]:
@@ -213,7 +214,7 @@ cdef class Array(View):
         resolve(self.store)
         if not self.readonly:
             if type(key) is int and self.nd == 1 and self.store.p != NULL and not self.part:
-                place = key
+                place = PyNumber_AsSsize_t(key, NULL)  # a huge one is out of bounds
                 if place < 0:
                     place += self.shape_[0]
                 if 0 <= place < self.shape_[0]:

@@ -13,6 +13,7 @@ import numpy as np
 
 cimport cython
 cimport numpy as cnp
+from cpython.ref cimport PyObject
 
 from dualtape.core.levels cimport is_live
 from dualtape.core.tape cimport DT_INPUT, DT_STATE_CLOSED, Tape, Var, append_node
@@ -23,6 +24,7 @@ from dualtape.errors import escaped
 cnp.import_array()
 
 cdef extern from "Python.h":
+    Py_ssize_t PyNumber_AsSsize_t(object o, PyObject *exception) except? -1
     int PySlice_Unpack(object slice, Py_ssize_t *start, Py_ssize_t *stop, Py_ssize_t *step) except -1
     Py_ssize_t PySlice_AdjustIndices(Py_ssize_t length, Py_ssize_t *start, Py_ssize_t *stop, Py_ssize_t step)
 
@@ -476,7 +478,7 @@ cdef View basic_view(View a, object key):
                 axis += 1
                 missing -= 1
         elif type(part) is int:
-            start = part
+            start = PyNumber_AsSsize_t(part, NULL)  # a huge one is out of bounds
             if start < 0:
                 start += a.shape_[axis]
             if start < 0 or start >= a.shape_[axis]:

@@ -284,3 +284,18 @@ def test_compress_by_place():
 
 def test_real_parts_of_empty_complex_arrays():
     assert dt.pullback(lambda x: (x * 1j).real, np.zeros((0, 2)))[0].dtype == np.float64
+
+
+@pytest.mark.parametrize("index", [10**20, -(10**20), (10**20,), (0, 10**20), (slice(None), -(10**20))], ids=str)
+def test_huge_indices_are_out_of_bounds(index):
+    x = np.ones((2, 3)) if isinstance(index, tuple) and len(index) > 1 else np.ones(3)
+
+    def read(x):
+        with pytest.raises(IndexError):
+            x[index]
+        with pytest.raises(IndexError):
+            x[index] = 1.0
+        return np.sum(x)
+
+    dt.gradient(read, x)
+    dt.pushforward(read, x, x)

@@ -280,3 +280,41 @@ def test_result_without_axes():
     x = RNG.uniform(0.5, 1.5, 3)
     out = dt.hessian(lambda x: np.reshape(np.sum(x[:1] * x**2, keepdims=True), ()), x)
     close(out, step_hessian(lambda x: x[0] * np.sum(x**2), x), 1e-8)
+
+
+TWO_VIEWS = {
+    "y + y.T": lambda y: y + y.T,
+    "y * y.T": lambda y: y * y.T,
+    "y.T - y": lambda y: y.T - y,
+    "y / y[::-1]": lambda y: y / (3.0 + y[::-1]),
+    "arctan2": lambda y: np.arctan2(y, y.T + 4.0),
+    "hypot": lambda y: np.hypot(y[:, ::-1] + 5.0, y),
+    "y * y[0]": lambda y: y * y[0],
+    "y[:, :1] - y": lambda y: y[:, :1] - y,
+    "y @ y.T + y": lambda y: y @ y.T + y,
+}
+
+
+@pytest.mark.parametrize("f", TWO_VIEWS.values(), ids=TWO_VIEWS)
+@pytest.mark.parametrize("before", [lambda x: x, lambda x: 2.0 * x], ids=["variable", "result"])
+def test_two_views_of_one_array(f, before):
+    """The adjoints of both are one: neither may be written over the other."""
+    x = RNG.uniform(0.5, 1.5, (3, 3))
+
+    def scalar(x):
+        return np.sum(np.sin(f(before(x))) * weights((3, 3)))
+
+    def difference(g, h=1e-3):
+        rows = []
+        for place in np.ndindex(x.shape):
+            e = np.zeros(x.shape)
+            e[place] = h
+            steps = [g(x + k * e) - g(x - k * e) for k in (1, 2, 3)]
+            rows.append((45 * steps[0] - 9 * steps[1] + steps[2]) / (60 * h))
+        return np.stack(rows).reshape(x.shape + np.shape(rows[0]))
+
+    close(dt.gradient(scalar, x), difference(scalar), 1e-9)
+    close(dt.hessian(scalar, x), difference(lambda x: dt.jacobian(scalar, x, mode="forward")), 1e-9)
+    wanted = np.moveaxis(difference(lambda x: f(before(x))), (0, 1), (2, 3))
+    for mode in ("auto", "forward", "reverse"):
+        close(dt.jacobian(lambda x: f(before(x)), x, mode=mode), wanted, 1e-9, mode)

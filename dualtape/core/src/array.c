@@ -92,20 +92,11 @@ static double *taken(const dt_shadows *s, const dt_array_node *node, double *bar
     return w;
 }
 
-/* Whether a node goes through every element of an operand's storage once. */
-static int goes_through_all(const dt_array_node *node, const dt_shadows *s, const dt_operand *x) {
-    if (s->size[x->storage] != node->n) return 0;
-    for (int k = 0; x->bstep && k < node->nd; k++)
-        if (x->bstep[k] == 0 && node->shape[k] > 1) return 0;
-    return 1;
-}
-
 /* Whether the adjoint of a node's result, which is done with, can become that of its first operand as it is. */
 static int inherits_adjoint(const dt_array_node *node) {
     if (node->row != DT_ADD && node->row != DT_SUB && node->row != DT_POS) return 0;
     if (node->overwrites || node->out.storage == DT_NONE || node->out.at || node->out.bstep) return 0;
-    if (node->x[0].at || node->x[0].bstep) return 0;
-    return node->arity == 1 || node->x[1].storage != node->x[0].storage;
+    return !node->x[0].at && !node->x[0].bstep;
 }
 
 static void reverse_elementwise(const dt_array_node *node, dt_shadows *s, double *scalar_bars, uint32_t index,
@@ -142,7 +133,7 @@ static void reverse_elementwise(const dt_array_node *node, dt_shadows *s, double
         x[k].sets = 0;
         if (operand->storage != DT_NONE) {
             if (!s->bar[operand->storage]) {
-                x[k].sets = goes_through_all(node, s, operand);
+                x[k].sets = dt_goes_through_all(node, s->size[operand->storage], k);
                 if (k == 0 && x[k].sets && inherits_adjoint(node)) {
                     inherits = active = 1;
                     continue;

@@ -324,8 +324,8 @@ void dt_tangent_elementwise(const dt_array_node *node, dt_lanes *l, uint32_t ind
 }
 
 /* The adjoints of an operand, to be added to. */
-static int make_bars(dt_lanes *l, const dt_array_node *node, operand *x, const dt_operand *from, int bar, int bardot,
-                     int gives_bardot) {
+static int make_bars(dt_lanes *l, const dt_array_node *node, int k, operand *x, int bar, int bardot, int gives_bardot) {
+    const dt_operand *from = &node->x[k];
     if (from->storage == DT_NONE) {
         if (from->scalar == DT_NONE) return 1;
         x->bar = l->scalar_bar + from->scalar;
@@ -333,7 +333,7 @@ static int make_bars(dt_lanes *l, const dt_array_node *node, operand *x, const d
         return 1;
     }
     x->bardot_lane = dt_lane_of(l, from);
-    if (is_all(node, l, from, x)) {
+    if (dt_goes_through_all(node, l->bar->size[from->storage], k)) {
         if (bar && !l->bar->bar[from->storage]) x->sets |= 1;
         if (gives_bardot && !l->bardot.bar[from->storage]) x->sets |= 2;
     }
@@ -387,7 +387,7 @@ void dt_second_elementwise(const dt_array_node *node, dt_lanes *l, uint32_t inde
         }
     }
     for (int k = 0; k < node->arity; k++)
-        if (!make_bars(l, node, &s.x[k], &node->x[k], out->bar != NULL, out->bardot || (out->bar && moves),
+        if (!make_bars(l, node, k, &s.x[k], out->bar != NULL, out->bardot || (out->bar && moves),
                        out->bardot != NULL)) {
             l->failed = 1;
             goto done;

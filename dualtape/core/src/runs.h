@@ -47,4 +47,16 @@ static inline int64_t dt_step_of(const int64_t *steps, const dt_array_node *node
     return step;
 }
 
+/* Whether a node goes through every element of an operand's storage once, and by no other operand: then its adjoint
+ * may be written where it would be added to zeros. */
+static inline int dt_goes_through_all(const dt_array_node *node, int64_t size, int operand) {
+    const dt_operand *x = &node->x[operand];
+    if (size != node->n) return 0;
+    for (int k = 0; x->bstep && k < node->nd; k++)
+        if (x->bstep[k] == 0 && node->shape[k] > 1) return 0;
+    for (int k = 0; k < node->arity; k++)
+        if (k != operand && node->x[k].storage == x->storage) return 0;
+    return 1;
+}
+
 #endif
