@@ -1,9 +1,9 @@
 """ADBench's four objectives: `python asv_bench/adbench.py`.
 
 Prints the time of each objective, of its gradient or Jacobian, and the ratio of the two. The Jacobian of bundle
-adjustment is sparse and found by blocks. The gradients of the mixture and of the LSTM are measured with HIPS autograd and
-JAX as well, where they are installed: the same programs, which find their module in the place of NumPy. Compiling is
-not measured, nor is PyTorch, which has no such module.
+adjustment is sparse and found by blocks. The gradients of the mixture and of the LSTM are measured with HIPS autograd
+and JAX as well, where they are installed: the same programs, which find their module in the place of NumPy. Compiling
+is not measured, nor is PyTorch, which has no such module.
 """
 
 import argparse

@@ -17,10 +17,8 @@ def log_sum_exp(x):
 
 def lower_triangle(d):
     """For each entry of a d x d matrix its place among d diagonal entries, the columns below them, and a zero."""
-    place = np.full((d, d), d * (d + 1) // 2)
-    below = np.triu_indices(d, 1)  # row by row: column by column of the transpose
-    place.T[below] = d + np.arange(len(below[0]))
-    return place
+    i, j = np.arange(d)[:, None], np.arange(d)
+    return np.where(i > j, d + j * (2 * d - j - 1) // 2 + i - j - 1, d * (d + 1) // 2)
 
 
 def log_gamma_distribution(a, p):
