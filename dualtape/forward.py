@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dualtape.boxed.differentiate import boxed_dual, boxed_tangents, unit_array
 from dualtape.core.array import Array
 from dualtape.core.assign import leaf_dual
 from dualtape.core.dual import derivative_of_float, make_dual, split
@@ -10,7 +11,7 @@ from dualtape.core.traced import Traced, to_number
 from dualtape.core.values import level_of, plain_of, primal_at, tangents_at
 from dualtape.errors import InputError, escaped, unknown_result
 from dualtape.reverse import curry, need_callable, points
-from dualtape.trees import Leaves, coerce, flatten, is_array, object_array, unflatten
+from dualtape.trees import Leaves, coerce, flatten, is_array, is_boxed, object_array, unflatten
 
 __all__ = ["derivative", "dual_inputs", "pushforward", "tangents_of", "unit_directions"]
 
@@ -35,7 +36,9 @@ def dual_inputs(level, slots, directions):
     out = []
     for j, x in enumerate(slots):
         parts = [direction[j] for direction in directions]
-        if is_array(x):
+        if is_boxed(x):
+            out.append(boxed_dual(level, x, parts))
+        elif is_array(x):
             out.append(leaf_dual(level, x, parts))
         else:
             out.append(make_dual(level, x, [0 if t is None else t for t in parts]))
@@ -49,7 +52,9 @@ def unit_directions(slots, first, width):
     for j, x in enumerate(slots):
         n = x.size if is_array(x) else 1
         for k in range(max(first, place), min(first + width, place + n)):
-            if is_array(x):
+            if is_boxed(x):
+                directions[k - first][j] = unit_array(x, k - place)
+            elif is_array(x):
                 unit = np.zeros(x.shape, dtype=x.dtype)
                 unit.reshape(-1)[k - place] = 1.0
                 directions[k - first][j] = unit
@@ -61,6 +66,8 @@ def unit_directions(slots, first, width):
 
 def tangents_of(level, leaf, place):
     """One leaf of what a function returned: its value and one of its tangents."""
+    if is_boxed(leaf):
+        return boxed_tangents(level, leaf, place)
     if isinstance(leaf, Array):
         if level_of(leaf) > level:
             raise escaped()

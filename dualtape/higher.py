@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from dualtape.boxed.differentiate import is_complex_array
+from dualtape.boxed_jacobian import boxed_jacobian
 from dualtape.core.levels import close_level, open_level
 from dualtape.core.sweep import Recording
 from dualtape.core.traced import Traced, is_complex, plain
@@ -9,7 +11,7 @@ from dualtape.core.values import level_of
 from dualtape.errors import InputError, OptionError
 from dualtape.forward import dual_inputs, tangents_of, unit_directions
 from dualtape.reverse import curry, gradient, need_callable, points, scalar_output, variable
-from dualtape.trees import Leaves, array_of, elements, flatten, is_array, object_array
+from dualtape.trees import Leaves, array_of, elements, flatten, is_array, is_boxed, object_array
 
 __all__ = ["hessian", "hvp", "jacobian"]
 
@@ -62,6 +64,8 @@ def jacobian(f, /, *args, mode="auto", **kwargs):
     if len(args) != 1:
         raise TypeError(f"dt.jacobian(f, x) takes one point ({len(args)} given): pass further values by keyword")
     point = Leaves(args[0], "x")
+    if any(is_boxed(x) for x in point.slots):
+        return boxed_jacobian(f, args[0], kwargs, mode)
     few = point.size <= CHUNK and not any(is_array(x) for x in point.slots)
     if mode == "forward" or (mode == "auto" and few):
         return _forward_jacobian(f, point, kwargs)
@@ -215,6 +219,8 @@ def _with_zeros(rows, own, recording, n):
 
 
 def _complex(x):
+    if is_boxed(x):
+        return is_complex_array(x)
     return x.dtype.kind == "c" if is_array(x) else is_complex(x)
 
 

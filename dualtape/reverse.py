@@ -5,13 +5,16 @@ import operator
 
 import numpy as np
 
+from dualtape.boxed.array import BoxedArray
+from dualtape.boxed.array import plain as plain_boxed
+from dualtape.boxed.differentiate import boxed_variable, is_complex_array, seed
 from dualtape.core.array import Array
 from dualtape.core.sweep import Recording, value_and_gradient_of_float
 from dualtape.core.tape import Var
 from dualtape.core.traced import is_complex, plain
 from dualtape.core.values import level_of, plain_of
 from dualtape.errors import InputError, OptionError, not_scalar, unknown_result
-from dualtape.trees import Leaves, is_array, map_leaves
+from dualtape.trees import Leaves, is_array, is_boxed, map_leaves
 
 __all__ = ["gradient", "pullback", "stop_gradient", "value_and_gradient"]
 
@@ -100,6 +103,8 @@ class _Arguments:
 
 def variable(recording, x):
     """A variable of a recording, and what its adjoint is asked for by."""
+    if is_boxed(x):
+        return boxed_variable(recording, x)
     if is_array(x):
         return recording.array(x)
     return (v := recording.variable(x)), v._index
@@ -125,6 +130,9 @@ def _strip_leaf(recording, x):
         if level_of(x) == 0:
             return plain_of(x).copy()
         return x.value if recording.owns(x) else x
+    if isinstance(x, BoxedArray):
+        own = recording.output(x)
+        return own.value if recording.owns(own) else own
     if isinstance(x, np.ndarray) and x.dtype == object:
         out = np.empty(x.shape, dtype=object)
         for index in np.ndindex(x.shape):
@@ -215,7 +223,8 @@ def scalar_gradient(recording, out, inputs):
         return own, recording.adjoints([], [], inputs)
     if isinstance(own, Array):
         return own.value[()], recording.adjoints([own], [np.ones((), own.dtype)], inputs, last=True)
-    return own.value, recording.adjoints([own], [1 if recording.boxed else 1.0], inputs, last=True)
+    one = seed(own.value) if is_boxed(own.value) else 1 if recording.boxed else 1.0
+    return own.value, recording.adjoints([own], [one], inputs, last=True)
 
 
 def scalar_output(recording, out):
@@ -223,9 +232,9 @@ def scalar_output(recording, out):
     if type(out) is Var and recording.owns(out):
         return out
     own = recording.output(out)
-    if own is None or (is_array(own) and own.ndim):
+    if own is None or (is_array(out) and len(out.shape)):
         raise not_scalar(type(out))
-    if (is_array(own) and own.dtype.kind == "c") or is_complex(own):
+    if (is_complex_array(out) if is_boxed(out) else is_array(own) and own.dtype.kind == "c") or is_complex(own):
         raise InputError(
             "the function returned a complex number, whose gradient is not defined. Return abs(z), z.real or z.imag, "
             "or use dt.derivative for the derivative of a holomorphic function."
@@ -327,7 +336,7 @@ def pullback(f, /, *args, **kwargs):
             raise unknown_result(type(leaf))
     own = [recording.output(x) for x in results.slots]
     value = _strip(recording, out)
-    single = len(own) == 1 and results.shape == () and not is_array(own[0])
+    single = len(own) == 1 and results.shape == () and not is_array(results.slots[0])
 
     def back(cotangent):
         """The gradient for a cotangent of the value."""
@@ -373,6 +382,8 @@ def stop_gradient(x):
 def _stop_leaf(x):
     if isinstance(x, Array):
         return plain_of(x).copy()
+    if isinstance(x, BoxedArray):
+        return plain_boxed(x)
     if isinstance(x, np.ndarray) and x.dtype == object:
         out = np.empty(x.shape, dtype=object)
         for index in np.ndindex(x.shape):

@@ -11,6 +11,8 @@ import numbers
 import numpy as np
 
 from dualtape.arrays.creation import array
+from dualtape.boxed.array import is_any_array as is_boxed
+from dualtape.boxed.differentiate import as_input, blank, derivative_of
 from dualtape.core import traced
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
@@ -18,7 +20,8 @@ from dualtape.core.values import level_of, plain_of
 from dualtape.errors import InputError, OptionError
 
 __all__ = [
-    "Leaves", "array_of", "coerce", "elements", "flatten", "is_array", "map_leaves", "object_array", "unflatten",
+    "Leaves", "array_of", "coerce", "elements", "flatten", "is_array", "is_boxed", "map_leaves", "object_array",
+    "unflatten",
 ]  # fmt: skip
 
 _NAMESPACE = "dualtape"
@@ -233,6 +236,9 @@ class Leaves:
             return 1
         if isinstance(leaf, np.ndarray):
             return self._take_array(leaf)
+        if is_boxed(leaf):
+            self.slots.append(as_input(leaf, self.name))
+            return 1
         if isinstance(leaf, Array):
             self.slots.append(leaf if level_of(leaf) else plain_of(leaf).copy())
             return 1
@@ -351,8 +357,8 @@ class Leaves:
 
     def forget(self):
         """Let go of the numbers, keeping the structure: traced values keep their tape from serving again."""
-        self.leaves = [np.empty(x.shape, _kept_dtype(x)) if is_array(x) else 0.0 for x in self.leaves]
-        self.slots = [np.empty(x.shape, x.dtype) if is_array(x) else 0.0 for x in self.slots]
+        self.leaves = [_blank(x) for x in self.leaves]
+        self.slots = [_blank(x) for x in self.slots]
 
     def places(self):
         """Where each number stands, as Python would write it: ``['a'][0]``."""
@@ -412,8 +418,9 @@ class Leaves:
         return unflatten(self.spec, leaves)
 
 
-def _kept_dtype(x):
-    return object if x.dtype == object else x.dtype
+def _blank(x):
+    """What stands for a leaf whose numbers are let go of."""
+    return blank(x) if is_boxed(x) else np.empty(x.shape, x.dtype) if is_array(x) else 0.0
 
 
 @functools.cache
@@ -424,7 +431,7 @@ def _leaf_spec():
 
 def is_array(x):
     """Whether `x` is an array, plain or traced."""
-    return isinstance(x, (np.ndarray, Array))
+    return isinstance(x, (np.ndarray, Array)) or is_boxed(x)
 
 
 def elements(x):
@@ -446,6 +453,8 @@ def array_of(values, shape):
 
 def _array_like(leaf, derivative):
     """A derivative with respect to an array."""
+    if is_boxed(leaf):
+        return derivative_of(leaf, derivative)
     if isinstance(derivative, Array) and level_of(derivative):
         return derivative
     derivative = np.asarray(plain_of(derivative))

@@ -6,6 +6,7 @@ import functools
 import numpy as np
 
 from dualtape.arrays.apply import Outline, apply, is_array, unbroadcast
+from dualtape.boxed.backends import is_foreign, mixed
 from dualtape.core import elementwise as scalar
 from dualtape.core import floating, kernels, native, traced
 from dualtape.core.array import Array
@@ -13,8 +14,8 @@ from dualtape.core.hooks import HOOKS
 from dualtape.core.strict import is_strict
 from dualtape.core.traced import ROWS, Traced
 from dualtape.core.values import level_of, plain_of
+from dualtape.rules import bind
 from dualtape.rules.grammar import parse
-from dualtape.rules.rule import CONSTANTS
 from dualtape.rules.table import BY_NAME, RULES
 
 __all__ = ["elementwise", "slope", "times"]
@@ -96,10 +97,7 @@ def _operand_of(row, k):
 @functools.cache
 def _text(text, names):
     """Rule text as a function of arrays."""
-    tree = _ToArrays().visit(parse(text, names, BY_NAME))
-    arguments = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
-    body = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, tree)))
-    return eval(compile(body, f"<rule {text}>", "eval"), {"_call": _call, "_where": _where, **CONSTANTS})
+    return bind.on_arrays(text, names, _call, _where)
 
 
 def _call(name, *args):
@@ -130,21 +128,6 @@ def _traced_where(condition, x, y):
         ),
         reads=(),
     )
-
-
-class _ToArrays(ast.NodeTransformer):
-    """Rule text as Python that runs on arrays: both branches of `where` are computed."""
-
-    def visit_Call(self, node):
-        arguments = [self.visit(a) for a in node.args]
-        if node.func.id == "where":
-            return ast.Call(ast.Name("_where", ast.Load()), arguments, [])
-        return ast.Call(ast.Name("_call", ast.Load()), [ast.Constant(node.func.id), *arguments], [])
-
-    def visit_BinOp(self, node):
-        names = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div"}
-        arguments = [ast.Constant(names[type(node.op)]), self.visit(node.left), self.visit(node.right)]
-        return ast.Call(ast.Name("_call", ast.Load()), arguments, [])
 
 
 def times(bar, factor):
@@ -283,6 +266,9 @@ def _modulus(z):
 def operator(row, a, b):
     """One of Python's operators at arrays."""
     if not (_operand(a) and _operand(b)):
+        for x in (a, b):
+            if is_foreign(x):
+                raise mixed(b if x is a else a, x)
         return NotImplemented
     if isinstance(a, (list, tuple)) or isinstance(b, (list, tuple)):
         return elementwise(row, (_listed(a), _listed(b)))

@@ -66,6 +66,11 @@ def close_level(level, before):
     leave(before)
 
 
+def is_running(unsigned long long level):
+    """Whether a level is one of a forward differentiation that has not ended, of a tape, or of a Dual made by hand."""
+    return is_live(level)
+
+
 def count_live_levels():
     """How many forward differentiations are running, for tests of leaks."""
     return len(live_levels)

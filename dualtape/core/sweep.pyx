@@ -15,7 +15,7 @@ from dualtape.core.objects cimport reach_of, sweep_objects
 from dualtape.core.passes cimport SHORT, begin, end, piece_with_arrays, sweep_reverse
 from dualtape.core.pool cimport give_scratch, give_tape, take_scratch, take_tape
 from dualtape.core.shadows cimport Shadows, reference_of, sweep_call
-from dualtape.core.tape cimport DT_BLOCK_BITS, DT_MASK, DT_STATE_CLOSED, Tape, Var, dt_block, dt_tape
+from dualtape.core.tape cimport DT_BLOCK_BITS, DT_INPUT, DT_MASK, DT_STATE_CLOSED, Tape, Var, dt_block, dt_tape
 from dualtape.core.traced cimport Traced, as_number, has_complex_core
 from dualtape.core.values cimport level_of, plain_of
 from dualtape.core.view cimport View, shape_of
@@ -23,6 +23,7 @@ from dualtape.core.view cimport View, shape_of
 from dualtape.core import lanes
 from dualtape.core.adjoint import adjoint_view
 from dualtape.core.assign import leaf_array, leaf_of_scalars
+from dualtape.core.hooks import HOOKS
 from dualtape.core.strict import is_strict
 from dualtape.errors import InputError, escaped, no_memory, not_scalar
 
@@ -176,7 +177,9 @@ cdef object own_output(Tape tape, object out):
             raise escaped()
         return out
     number = as_number(out)
-    if number is None or isinstance(out, (bool, np.bool_)):
+    if number is None:
+        return HOOKS["boxed_output"](tape, out)
+    if isinstance(out, (bool, np.bool_)):
         return None
     if number is not out and isinstance(number, Traced):
         return own_output(tape, number)
@@ -230,6 +233,10 @@ cdef class Recording:
     def variable(self, x):
         """A new independent variable; the first has index 0."""
         return self.tape.variable(x)
+
+    def box(self, x):
+        """A new independent variable that is an object of any kind: an array of another library."""
+        return self.tape.box(DT_INPUT, 0, x)
 
     def array(self, x):
         """A new independent array, over a copy of `x`: its VarArray, and the reference of its adjoint."""
@@ -308,7 +315,7 @@ def value_and_gradient_of_float(f, double x):
                 elif isinstance(out, (np.ndarray, View)):
                     raise not_scalar(kind)
                 return out, 0.0
-            return out.value, adjoints(tape, [out], [1.0], [0])[0]
+            return out.value, adjoints(tape, [out], [HOOKS["seed"](out.value)], [0])[0]
         result = <Var>out
         size = result.index + 1
         if size > 64:

@@ -14,6 +14,7 @@ from dualtape.core.kernels cimport DT_ADD, DT_SUB, DT_MUL, DT_DIV, DT_NEG, DT_PO
 
 import numpy as np
 
+from dualtape.core.hooks import HOOKS
 from dualtape.errors import NoRuleError, conversion, no_array, no_float, user_line
 from dualtape.rules import bind, namespaces
 from dualtape.rules.table import RULES
@@ -186,13 +187,20 @@ cdef bint is_zero(object x):
     return isinstance(x, numbers.Number) and x == 0
 
 
+cdef object beside_array(int row, object a, object b):
+    """An operator of a number and something else: an array of another library than NumPy is none of the kinds that know
+    traced numbers; NotImplemented for all others."""
+    operator = HOOKS.get("operator_beside_array")
+    return NotImplemented if operator is None else operator(rule_list[row].name, a, b)
+
+
 cdef object binary(int row, object a, object b):
     """An operator of Python's at any numbers; NotImplemented where an operand is no number, so that its class has a
     say. Zero divisors raise as they do for floats."""
     x = as_number(a)
     y = as_number(b)
     if x is None or y is None:
-        return NotImplemented
+        return beside_array(row, a, b)
     if (row == DT_DIV or row == DT_MOD or row == DT_FLOORDIV) and is_zero(y):
         if isinstance(innermost(x), (float, int)):
             raise ZeroDivisionError("float division by zero" if row == DT_DIV else "float floor division by zero"
@@ -210,7 +218,8 @@ cdef object compare(object a, object b, int op):
     x = as_number(a)
     y = as_number(b)
     if x is None or y is None:
-        return NotImplemented
+        comparison = HOOKS.get("compare_beside_array")
+        return NotImplemented if comparison is None else comparison(a, b, op)
     if x is not a or y is not b:
         return PyObject_RichCompare(x, y, op)  # a NumPy scalar became a float: the short way, which records a guard
     if isinstance(x, Traced):
@@ -236,7 +245,7 @@ cdef object power(object a, object b):
     x = as_number(a)
     y = as_number(b)
     if x is None or y is None:
-        return NotImplemented
+        return beside_array(DT_POW, a, b)
     base = innermost(x)
     exponent = innermost(y)
     if (type(base) is float or type(base) is int) and (type(exponent) is float or type(exponent) is int):

@@ -12,7 +12,7 @@ from .grammar import parse
 from .rule import CONSTANTS
 from .table import BY_NAME
 
-__all__ = ["functions", "on_floats", "partial", "set_functions", "text_function", "value"]
+__all__ = ["functions", "on_arrays", "on_floats", "partial", "set_functions", "text_function", "value"]
 
 functions: dict = {}
 """The registered function of each row, by name; they take numbers of any kind."""
@@ -114,6 +114,46 @@ def text_function(text, names, title):
     function = eval(compile(body, f"<rule {title}>", "eval"), {"_functions": functions})
     function.__name__ = function.__qualname__ = title
     return function
+
+
+def on_arrays(text, names, call, where):
+    """Any rule text as a Python function of arrays, of which all branches are computed.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    names : sequence of str
+        The names that it uses, in the order of the function's arguments.
+    call : callable
+        ``call(name, *args)`` gives what a row is at arrays.
+    where : callable
+        ``where(condition, x, y)``.
+
+    Returns
+    -------
+    callable
+        ``f(*values)``.
+    """
+    tree = _ToArrays().visit(parse(text, names, BY_NAME))
+    arguments = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
+    body = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, tree)))
+    return eval(compile(body, f"<rule {text}>", "eval"), {"_call": call, "_where": where, **CONSTANTS})
+
+
+class _ToArrays(ast.NodeTransformer):
+    """Rule text as Python that runs on arrays: both branches of `where` are computed."""
+
+    def visit_Call(self, node):
+        arguments = [self.visit(a) for a in node.args]
+        if node.func.id == "where":
+            return ast.Call(ast.Name("_where", ast.Load()), arguments, [])
+        return ast.Call(ast.Name("_call", ast.Load()), [ast.Constant(node.func.id), *arguments], [])
+
+    def visit_BinOp(self, node):
+        names = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div"}
+        arguments = [ast.Constant(names[type(node.op)]), self.visit(node.left), self.visit(node.right)]
+        return ast.Call(ast.Name("_call", ast.Load()), arguments, [])
 
 
 class _ToPython(ast.NodeTransformer):

@@ -1,0 +1,245 @@
+"""The namespace of traced arrays: a library's functions, with derivatives where their arguments are traced."""
+
+import functools
+import types
+
+from dualtape.boxed import elementwise, fourier, indexing, linalg, reductions, shape
+from dualtape.boxed.apply import item
+from dualtape.boxed.array import FUNCTIONS, METHODS, BoxedArray, boxed, is_any_array, is_inexact, level_of, plain
+from dualtape.boxed.backends import namespace_of
+from dualtape.core.hooks import set_hooks
+from dualtape.core.traced import Traced
+from dualtape.errors import NoRuleError, user_line
+
+__all__ = ["Front", "front"]
+
+# Functions whose results are plain: decisions, places, counts, and what depends on shapes and dtypes alone.
+PLAIN = set(
+    """
+    all any argmax argmin argsort searchsorted nonzero count_nonzero unique_all unique_counts unique_inverse
+    unique_values isfinite isinf isnan equal not_equal less less_equal greater greater_equal logical_and logical_not
+    logical_or logical_xor signbit floor ceil trunc round rint sign floor_divide result_type can_cast isdtype finfo
+    iinfo ndim shape size allclose isclose array_equal linalg.matrix_rank nextafter broadcast_shapes may_share_memory
+    shares_memory bincount digitize histogram
+    """.split()
+)
+
+
+def plain_structure(x):
+    """Arguments without what is traced in them."""
+    if isinstance(x, (BoxedArray, Traced)):
+        return plain(x)
+    if type(x) in (list, tuple):
+        return type(x)(plain_structure(e) for e in x)
+    return x
+
+
+def holds_traced(args):
+    """Whether some arguments, or elements of lists and tuples among them, are traced arrays."""
+    return any(
+        isinstance(x, BoxedArray)
+        or (isinstance(x, Traced) and level_of(x) != 0)
+        or (type(x) in (list, tuple) and holds_traced(x))
+        for x in args
+    )
+
+
+class Front(types.ModuleType):
+    """A library's namespace for traced arrays: its functions take plain and traced arrays alike.
+
+    Parameters
+    ----------
+    xp : namespace
+        The library's own functions.
+    part : str, optional
+        Of which part of it: ``"linalg"`` or ``"fft"``.
+    """
+
+    def __init__(self, xp, part=""):
+        super().__init__(f"dualtape.{xp.__name__}", f"The functions of {xp.__name__}, with derivatives.")
+        self._xp = xp
+        self._part = part
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        key = f"{self._part}.{name}" if self._part else name
+        own = getattr(self._xp, name, None)
+        if isinstance(own, types.ModuleType):
+            out = Front(own, key)
+        elif key in FUNCTIONS and key not in _INTERNAL:
+            out = _dispatched(key, own)
+        elif own is None:
+            raise AttributeError(f"{self._xp.__name__} has no {name!r}")
+        elif callable(own) and not isinstance(own, type):
+            out = _passed(key, own)
+        else:
+            out = own
+        setattr(self, name, out)
+        return out
+
+    def __dir__(self):
+        return sorted(set(dir(self._xp)))
+
+    def asarray(self, x, /, *, dtype=None, device=None, copy=None, **options):
+        """The library's array of `x`; a traced one stays traced."""
+        if not isinstance(x, BoxedArray):
+            return self._xp.asarray(x, dtype=dtype, device=device, copy=copy, **options)
+        if dtype is not None and dtype != x.dtype:
+            return FUNCTIONS["astype"](x, dtype)
+        return FUNCTIONS["copy"](x) if copy else x
+
+    array = asarray
+
+
+_INTERNAL = {"operator", "inplace", "getitem", "setitem", "front", "ufunc", "function", "kernel"}
+
+
+def _dispatched(key, own):
+    """A function with a rule: the library's own for plain arguments."""
+    function = FUNCTIONS[key]
+
+    def dispatched(*args, **kwargs):
+        if own is not None and not holds_traced(args) and not holds_traced(kwargs.values()):
+            return own(*args, **kwargs)
+        out = kwargs.pop("out", None)
+        result = function(*args, **kwargs)
+        return result if out is None else _stored(out, result, key)
+
+    return _named(dispatched, key, own or function)
+
+
+def _passed(key, own):
+    """A function without a rule: only for plain arguments, or of plain results."""
+
+    def passed(*args, **kwargs):
+        if holds_traced(args) or holds_traced(kwargs.values()):
+            if key not in PLAIN:
+                raise no_rule(key)
+            args = [plain_structure(x) for x in args]
+            kwargs = {k: plain_structure(x) for k, x in kwargs.items()}
+            out = own(*args, **kwargs)
+            return boxed(out) if is_any_array(out) and is_inexact(out) else out
+        return own(*args, **kwargs)
+
+    return _named(passed, key, own)
+
+
+def _named(function, key, own):
+    function.__name__ = function.__qualname__ = key.rpartition(".")[2]
+    function.__doc__ = own.__doc__
+    return function
+
+
+def no_rule(key):
+    """The error for a function without a rule."""
+    return NoRuleError(
+        f"{user_line()}: {key} has no derivative rule for traced arrays of this library. Write the call with functions "
+        "that have one (the page on other array libraries in the documentation lists them), or wrap its arguments in "
+        "dt.stop_gradient where its result is constant. To add a rule, add a function to one of the files of "
+        "dualtape.boxed."
+    )
+
+
+def _stored(out, result, key):
+    if not isinstance(out, BoxedArray):
+        raise indexing.refuse_write(key)
+    indexing.setitem(out, ..., result)
+    return out
+
+
+@functools.cache
+def front(xp):
+    """The namespace of traced arrays of a library."""
+    return Front(xp)
+
+
+def _by_name(key, args, kwargs):
+    """A function of NumPy's or CuPy's, called on traced arrays, by its name."""
+    near = next(x for x in _flat((args, tuple(kwargs.values()))) if is_any_array(x))
+    place = front(namespace_of(plain(near)))
+    for part in key.split("."):
+        try:
+            place = getattr(place, part)
+        except AttributeError:
+            raise no_rule(key) from None
+    return place(*args, **kwargs)
+
+
+def _flat(x):
+    for e in x:
+        if type(e) in (list, tuple):
+            yield from _flat(e)
+        else:
+            yield e
+
+
+def ufunc(function, method, inputs, kwargs):
+    """One of NumPy's or SciPy's ufuncs on traced arrays."""
+    if method != "__call__":
+        raise no_rule(f"{function.__name__}.{method}")
+    return _by_name(function.__name__, inputs, {k: v[0] if k == "out" else v for k, v in kwargs.items()})
+
+
+def function(f, args, kwargs):
+    """One of NumPy's functions on traced arrays."""
+    part = next((p for p in ("linalg", "fft") if f".{p}" in (f.__module__ or "")), "")
+    return _by_name(f"{part}.{f.__name__}" if part else f.__name__, args, kwargs)
+
+
+def kernel(kernel, args, kwargs):
+    """One of CuPy's ufuncs or kernels on traced arrays."""
+    name = getattr(kernel, "name", "").removeprefix("cupy_").removeprefix("cupyx_scipy_special_")
+    if f"{name}" not in FUNCTIONS and name not in PLAIN:
+        raise no_rule(name or "a kernel of CuPy's")
+    return _by_name(name, args, kwargs)
+
+
+def _methods():
+    own = (
+        "sum mean var std max min prod cumsum cumprod sort reshape ravel squeeze swapaxes repeat take clip copy "
+        "conj conjugate astype to_device dot"
+    ).split()
+    out = {name: FUNCTIONS[name] for name in own}
+    out["transpose"] = shape.transpose
+    out["flatten"] = shape.flatten
+    out["item"] = item
+    out["reshape"] = lambda x, *dims, **options: FUNCTIONS["reshape"](
+        x, dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims, **options
+    )
+    out["trace"] = FUNCTIONS["linalg.trace"]
+    out["diagonal"] = indexing.diagonal
+    for name in ("argmax", "argmin", "argsort", "any", "all", "nonzero", "tolist", "get"):
+        out[name] = functools.partial(_of_plain, name)
+    out["fill"] = lambda x, value: indexing.setitem(x, ..., value)
+    return out
+
+
+def _of_plain(name, x, *args, **kwargs):
+    near = plain(x)
+    own = getattr(near, name, None)
+    if own is not None:
+        return own(*args, **kwargs)
+    return getattr(namespace_of(near), name)(near, *args, **kwargs)
+
+
+for part in (elementwise, shape, indexing, reductions, linalg, fourier):
+    FUNCTIONS.update(part.functions())
+FUNCTIONS.update(
+    operator=elementwise.operator,
+    inplace=elementwise.inplace,
+    front=front,
+    ufunc=ufunc,
+    function=function,
+    kernel=kernel,
+)
+METHODS.update(_methods())
+set_hooks(
+    {
+        "operator_beside_array": elementwise.operator_beside_array,
+        "compare_beside_array": elementwise.compare_beside_array,
+    },
+    {},
+    {},
+    {},
+)
