@@ -1,7 +1,7 @@
 """Jacobians with respect to arrays of other libraries."""
 
 from dualtape.boxed.array import FUNCTIONS
-from dualtape.boxed.differentiate import stacked, unit_array, zero_of
+from dualtape.boxed.differentiate import is_complex_array, stacked, unit_array, zero_of
 from dualtape.forward import pushforward
 from dualtape.reverse import pullback
 from dualtape.trees import Leaves, flatten, is_array, is_boxed, unflatten
@@ -11,6 +11,10 @@ __all__ = ["boxed_jacobian"]
 
 def _unit(x, k):
     return unit_array(x, k) if is_boxed(x) else 1.0
+
+
+def _is_complex(x):
+    return is_boxed(x) and is_complex_array(x)
 
 
 def _size(x):
@@ -40,10 +44,12 @@ def boxed_jacobian(f, x, kwargs, mode):
         ``out.shape + in.shape``.
     """
     inputs, inner = flatten(x)
-    if mode != "forward":
+    # An adjoint is one complex number where the derivative of a complex result takes two real ones.
+    if mode != "forward" and not any(map(_is_complex, inputs)):
         value, back = pullback(lambda x: f(x, **kwargs), x)
         outputs, outer = flatten(value)
-        if mode == "reverse" or sum(map(_size, outputs)) <= Leaves(x).size:
+        few = mode == "reverse" or sum(map(_size, outputs)) <= Leaves(x).size
+        if few and not any(map(_is_complex, outputs)):
             return unflatten(
                 outer, [unflatten(inner, _rows(back, outputs, outer, i, inputs)) for i in range(len(outputs))]
             )

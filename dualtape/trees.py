@@ -12,7 +12,7 @@ import numpy as np
 
 from dualtape.arrays.creation import array
 from dualtape.boxed.array import is_any_array as is_boxed
-from dualtape.boxed.differentiate import as_input, blank, derivative_of
+from dualtape.boxed.differentiate import as_input, blank, derivative_of, numbers_of, stacked
 from dualtape.core import traced
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
@@ -342,7 +342,10 @@ class Leaves:
         """Numbers, as many as the structure has, as values for its slots: those of its arrays as arrays."""
         out, place = [], 0
         for x in self.slots:
-            if is_array(x):
+            if is_boxed(x):
+                out.append(stacked(list(numbers[place : place + x.size]), x.shape, x))
+                place += x.size
+            elif is_array(x):
                 out.append(array_of(numbers[place : place + x.size], x.shape))
                 place += x.size
             else:
@@ -438,6 +441,8 @@ def elements(x):
     """The elements of an array in C order, as numbers."""
     if isinstance(x, np.ndarray):
         return x.ravel().tolist()
+    if is_boxed(x):
+        return numbers_of(x)
     flat = x.ravel()
     return [flat[k] for k in range(x.size)]
 

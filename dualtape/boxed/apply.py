@@ -1,7 +1,5 @@
 """Functions of arrays of other libraries in every mode: their values, tangents and adjoints."""
 
-import contextlib
-
 from dualtape.boxed.array import (
     FUNCTIONS,
     BoxedArray,
@@ -17,6 +15,7 @@ from dualtape.boxed.backends import backend_of, copied, is_foreign, kind_of, mix
 from dualtape.core.dual import make_dual
 from dualtape.core.traced import Traced
 from dualtape.core.values import primal_at, tangents_at, tape_of
+from dualtape.errors import NoRuleError, user_line
 
 __all__ = ["apply", "apply_linear", "array_of", "item", "unbroadcast"]
 
@@ -62,7 +61,13 @@ def _lift(x, near):
     value = array_of(primal_at(level, x), near)
     tape = tape_of(x)
     if tape is None:
-        tangents = [array_of(t, near) for t in tangents_at(level, x)]
+        tangents = tangents_at(level, x)
+        if tangents is None:
+            raise NoRuleError(
+                f"{user_line()}: the series of dt.taylor do not go into arrays of other libraries than NumPy. Nest "
+                "dt.derivative instead."
+            )
+        tangents = [array_of(t, near) for t in tangents]
         return boxed(value, level, tangents=tangents)
     var = tape.append((-1, [x._index], [None], lambda bar: [item(bar)]), value)  # to the host, where x is
     return boxed(value, level, var)
@@ -164,7 +169,8 @@ def _result(level, active, operands, primals, out, jvp, vjp, reads, place=None):
         return own
     first = operands[active[0]]
     if first._var is None:
-        return boxed(own, level, tangents=_tangents(active, operands, primals, out, own, jvp))
+        with backend_of(plain(own)).context()():
+            return boxed(own, level, tangents=_tangents(active, operands, primals, out, own, jvp))
     kept = []
     for k, x in enumerate(primals):
         if k in active or not (reads is True or (reads and k in reads)):
@@ -174,7 +180,7 @@ def _result(level, active, operands, primals, out, jvp, vjp, reads, place=None):
     context = backend_of(plain(own)).context()
 
     def pull(bar):
-        with contextlib.nullcontext() if context is None else context():
+        with context():
             own, outs, *xs = _of_one_kind(bar if level_of(bar) else plain(bar), out, *kept)
             parts = [vjp(k, own, outs, *xs) for k in active]
             # All adjoints are BoxedArrays, as some libraries' own arrays do not let others take part in a sum.

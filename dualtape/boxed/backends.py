@@ -5,10 +5,15 @@ import functools
 
 import numpy as np
 
+from dualtape.core import kernels
+from dualtape.core.strict import is_strict
 from dualtape.errors import ConversionError, NoRuleError, user_line
+from dualtape.rules.emit_cuda import has_adjoint, preamble
+from dualtape.rules.table import BY_NAME, INDEX
 
 __all__ = [
-    "backend_of", "copied", "is_foreign", "kind_of", "mixed", "namespace_of", "number_of", "precision_of", "real_dtype",
+    "adjoint_kernel", "backend_of", "copied", "is_foreign", "kind_of", "mixed", "namespace_of", "number_of",
+    "precision_of",
 ]  # fmt: skip
 
 
@@ -60,16 +65,6 @@ def _letter(dtype, xp):
     return "O"
 
 
-@functools.cache
-def _real(dtype, xp):
-    return xp.finfo(dtype).dtype
-
-
-def real_dtype(x):
-    """The dtype of the real part of an array."""
-    return _real(x.dtype, namespace_of(x)) if kind_of(x) == "c" else x.dtype
-
-
 def precision_of(x):
     """The spacing of the numbers of an array's dtype at 1."""
     return float(namespace_of(x).finfo(x.dtype).eps)
@@ -78,7 +73,7 @@ def precision_of(x):
 def mixed(x, like):
     """The error for an array of another library, or of the host, beside those of `like`'s."""
     name = getattr(namespace_of(like), "__name__", "its namespace").removeprefix("array_api_compat.")
-    whose = f"of {type(x).__module__.partition('.')[0]}"
+    whose = "of NumPy" if not is_foreign(x) else f"of {type(x).__module__.partition('.')[0]}"
     return ConversionError(
         f"{user_line()}: an array {whose} and a traced array of {name} do not mix: it would have to be copied from one "
         f"memory to the other. Convert it first, outside of the differentiated function if it is constant: "
@@ -113,7 +108,7 @@ class Backend:
             ) from None
         key = tuple(np.from_dlpack(k) if is_foreign(k) else k for k in (key if isinstance(key, tuple) else (key,)))
         np.add.at(host, key, np.from_dlpack(x))
-        return self.xp.asarray(host, copy=True) if not hasattr(self.xp, "from_dlpack") else self.xp.from_dlpack(host)
+        return self._taken(host)
 
     def shares_memory(self, x, y):
         """Whether two arrays look into the same memory."""
@@ -123,18 +118,45 @@ class Backend:
             return True
 
     def special(self, name):
-        """A special function by SciPy's name; None where the library has none."""
-        return getattr(self.xp, name, None)
+        """A function by NumPy's or SciPy's name; None where the library has none and NumPy's cannot read its arrays."""
+        return getattr(self.xp, name, None) or self._on_host(name)
+
+    def _on_host(self, name):
+        import scipy.special
+
+        found = (getattr(module, name, None) for module in (np, scipy.special))
+        ufunc = next((f for f in found if isinstance(f, np.ufunc)), None)
+        if ufunc is None and name in INDEX:
+            ufunc = functools.partial(kernels.on_arrays, INDEX[name], -1)
+        if ufunc is None:
+            return None
+
+        def function(*args):
+            dtype = self.xp.result_type(*[x for x in args if is_foreign(x)])
+            try:
+                host = [np.from_dlpack(x) if is_foreign(x) else x for x in args]
+            except (AttributeError, BufferError, RuntimeError, TypeError):
+                raise NoRuleError(
+                    f"{user_line()}: {self.xp.__name__} has no function {name}(), and its arrays cannot be given to "
+                    "NumPy's. Write the call with functions that the library has."
+                ) from None
+            return self.xp.asarray(self._taken(np.asarray(ufunc(*host))), dtype=dtype)
+
+        return function
+
+    def _taken(self, host):
+        """NumPy's array as one of the library."""
+        return self.xp.from_dlpack(host) if hasattr(self.xp, "from_dlpack") else self.xp.asarray(host)
 
     def slope_times(self, name, k, bar, args, out):
         """The adjoint of operand k of a row, in one kernel; None where the library has no such thing."""
         return None
 
     def context(self):
-        """Where work is queued now, as a function that gives a context to queue more there; None where there is but
-        one such place.
+        """In what derivatives are computed, as a function that gives a context: where the work of the function itself
+        has been queued, and without the warnings that its own numbers have given.
         """
-        return None
+        return functools.partial(np.errstate, all="ignore")
 
 
 class CuPy(Backend):
@@ -153,6 +175,17 @@ class CuPy(Backend):
         cupy.add.at(out, key, x)
         return out
 
+    def slope_times(self, name, k, bar, args, out):
+        values = (bar, *args, out)
+        if not has_adjoint(name, k) or any(
+            isinstance(x, complex) or (hasattr(x, "dtype") and (not is_foreign(x) or x.dtype != bar.dtype))
+            for x in values
+        ):
+            return None
+        if bar.dtype.char not in "fd" or is_strict():
+            return None
+        return adjoint_kernel(name, k)(*values)
+
     def shares_memory(self, x, y):
         first, second = (a.base.data.ptr if getattr(a, "base", None) is not None else a.data.ptr for a in (x, y))
         return first == second
@@ -170,8 +203,24 @@ class CuPy(Backend):
 
         stream, device = cupy.cuda.get_current_stream(), cupy.cuda.Device()
         if stream == cupy.cuda.Stream.null and cupy.cuda.runtime.getDeviceCount() == 1:
-            return None
+            return contextlib.nullcontext
         return functools.partial(_queued, stream, device)
+
+
+@functools.cache
+def adjoint_kernel(name, k):
+    """The kernel of CuPy's for the adjoint of operand k of a row: of the result's adjoint, the operands, the result."""
+    import cupy
+
+    rule = BY_NAME[name]
+    names = (*rule.args, "out")
+    return cupy.ElementwiseKernel(
+        "T bar_, " + ", ".join(f"T {x}" for x in names),
+        "T slope_",
+        f"slope_ = dt_times<T>(bar_, dt_{name}_d{rule.args[k]}<T>({', '.join(names)}))",
+        f"dualtape_{name}_d{rule.args[k]}",
+        preamble=preamble(name, k),
+    )
 
 
 @contextlib.contextmanager

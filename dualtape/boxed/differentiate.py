@@ -1,16 +1,28 @@
 """Differentiation with respect to arrays of other libraries: where it starts from, and what it gives."""
 
 from dualtape.boxed import front  # noqa: F401  (fills the table of functions)
-from dualtape.boxed.apply import array_of
+from dualtape.boxed.apply import array_of, item
 from dualtape.boxed.array import FUNCTIONS, BoxedArray, boxed, level_of, plain, snapshot
 from dualtape.boxed.backends import copied, is_foreign, kind_of, namespace_of
 from dualtape.core.hooks import set_hooks
 from dualtape.errors import InputError, escaped
 
 __all__ = [
-    "as_input", "blank", "boxed_dual", "boxed_output", "boxed_tangents", "boxed_variable", "derivative_of",
-    "is_complex_array", "seed", "stacked", "unit_array", "zero_of",
-]  # fmt: skip
+    "as_input",
+    "blank",
+    "boxed_dual",
+    "boxed_output",
+    "boxed_tangents",
+    "boxed_variable",
+    "derivative_of",
+    "is_complex_array",
+    "numbers_of",
+    "ones_like",
+    "seed",
+    "stacked",
+    "unit_array",
+    "zero_of",
+]
 
 
 def as_input(x, name):
@@ -115,6 +127,12 @@ def blank(x):
     """What stands for an array whose elements are let go of."""
     near = plain(x)
     return namespace_of(near).empty_like(near)
+
+
+def numbers_of(x):
+    """The elements of an array in C order, as numbers of the host."""
+    flat = FUNCTIONS["reshape"](x, (-1,))
+    return [item(flat[k]) for k in range(flat.shape[0])]
 
 
 def stacked(parts, shape, near):

@@ -5,7 +5,7 @@ import functools
 import operator as python
 
 from dualtape.boxed.apply import apply, array_of, like, unbroadcast
-from dualtape.boxed.array import FUNCTIONS, is_any_array, is_host_array, level_of, plain
+from dualtape.boxed.array import FUNCTIONS, boxed, is_any_array, is_host_array, is_inexact, level_of, plain
 from dualtape.boxed.backends import backend_of, kind_of, mixed, namespace_of
 from dualtape.core.strict import is_strict
 from dualtape.core.traced import ROWS, Traced, apply_row
@@ -124,7 +124,8 @@ def elementwise(name, *args):
         if is_host_array(x):
             raise mixed(x, near)
     if rule.constant:
-        return plain_row(name, *map(plain, args))
+        out = plain_row(name, *map(plain, args))
+        return boxed(out) if is_inexact(out) else out
     if name == "abs" and kind_of(plain(args[0])) == "c":
         return abs_(args[0])
     orders = [k for k, text in enumerate(rule.partials) if text is None]
@@ -230,6 +231,11 @@ def operator(name, x, y):
 def operator_beside_array(name, x, y):
     """An operator of a traced number and something that is no number: NotImplemented but for arrays."""
     return operator(name, x, y) if is_any_array(x) or is_any_array(y) else NotImplemented
+
+
+def of_boxed(name, args):
+    """A row where an argument is no number that the core knows: NotImplemented but for arrays."""
+    return elementwise(name, *args) if any(map(is_any_array, args)) else NotImplemented
 
 
 _COMPARISONS = (python.lt, python.le, python.eq, python.ne, python.gt, python.ge)

@@ -1,12 +1,13 @@
 """The namespace of traced arrays: a library's functions, with derivatives where their arguments are traced."""
 
 import functools
+import re
 import types
 
 from dualtape.boxed import elementwise, fourier, indexing, linalg, reductions, shape
-from dualtape.boxed.apply import item
 from dualtape.boxed.array import FUNCTIONS, METHODS, BoxedArray, boxed, is_any_array, is_inexact, level_of, plain
 from dualtape.boxed.backends import namespace_of
+from dualtape.boxed.methods import methods, stored
 from dualtape.core.hooks import set_hooks
 from dualtape.core.traced import Traced
 from dualtape.errors import NoRuleError, user_line
@@ -104,7 +105,7 @@ def _dispatched(key, own):
             return own(*args, **kwargs)
         out = kwargs.pop("out", None)
         result = function(*args, **kwargs)
-        return result if out is None else _stored(out, result, key)
+        return stored(out, result, key)
 
     return _named(dispatched, key, own or function)
 
@@ -139,13 +140,6 @@ def no_rule(key):
         "dt.stop_gradient where its result is constant. To add a rule, add a function to one of the files of "
         "dualtape.boxed."
     )
-
-
-def _stored(out, result, key):
-    if not isinstance(out, BoxedArray):
-        raise indexing.refuse_write(key)
-    indexing.setitem(out, ..., result)
-    return out
 
 
 @functools.cache
@@ -187,40 +181,15 @@ def function(f, args, kwargs):
     return _by_name(f"{part}.{f.__name__}" if part else f.__name__, args, kwargs)
 
 
+_PREFIX = re.compile("^(cupyx_scipy_special_|cupyx_scipy_|cupy_)")
+
+
 def kernel(kernel, args, kwargs):
     """One of CuPy's ufuncs or kernels on traced arrays."""
-    name = getattr(kernel, "name", "").removeprefix("cupy_").removeprefix("cupyx_scipy_special_")
-    if f"{name}" not in FUNCTIONS and name not in PLAIN:
+    name = _PREFIX.sub("", getattr(kernel, "name", ""))
+    if name not in FUNCTIONS and name not in PLAIN:
         raise no_rule(name or "a kernel of CuPy's")
     return _by_name(name, args, kwargs)
-
-
-def _methods():
-    own = (
-        "sum mean var std max min prod cumsum cumprod sort reshape ravel squeeze swapaxes repeat take clip copy "
-        "conj conjugate astype to_device dot"
-    ).split()
-    out = {name: FUNCTIONS[name] for name in own}
-    out["transpose"] = shape.transpose
-    out["flatten"] = shape.flatten
-    out["item"] = item
-    out["reshape"] = lambda x, *dims, **options: FUNCTIONS["reshape"](
-        x, dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims, **options
-    )
-    out["trace"] = FUNCTIONS["linalg.trace"]
-    out["diagonal"] = indexing.diagonal
-    for name in ("argmax", "argmin", "argsort", "any", "all", "nonzero", "tolist", "get"):
-        out[name] = functools.partial(_of_plain, name)
-    out["fill"] = lambda x, value: indexing.setitem(x, ..., value)
-    return out
-
-
-def _of_plain(name, x, *args, **kwargs):
-    near = plain(x)
-    own = getattr(near, name, None)
-    if own is not None:
-        return own(*args, **kwargs)
-    return getattr(namespace_of(near), name)(near, *args, **kwargs)
 
 
 for part in (elementwise, shape, indexing, reductions, linalg, fourier):
@@ -233,11 +202,12 @@ FUNCTIONS.update(
     function=function,
     kernel=kernel,
 )
-METHODS.update(_methods())
+METHODS.update(methods())
 set_hooks(
     {
         "operator_beside_array": elementwise.operator_beside_array,
         "compare_beside_array": elementwise.compare_beside_array,
+        "of_boxed": elementwise.of_boxed,
     },
     {},
     {},

@@ -80,6 +80,9 @@ cdef object call_many(Row row, tuple args):
             if isinstance(arg, (list, tuple)):
                 return map_elements(row.index, tuple([np.asarray(a) if isinstance(a, (list, tuple)) else a
                                                       for a in args]))
+            out = HOOKS["of_boxed"](row.rule.name, args)
+            if out is not NotImplemented:
+                return out
             raise NoRuleError(f"{user_line()}: {row.rule.name}() of {type(arg).__name__!r}: it takes numbers, traced "
                               "values and arrays of them")
         numbers.append(number)
