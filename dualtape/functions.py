@@ -14,8 +14,8 @@ from math import comb, e, factorial, gcd, inf, isqrt, lcm, nan, perm, pi, tau
 import numpy as np
 
 from dualtape.arrays.moves import where as array_where
+from dualtape.boxed.array import FUNCTIONS as BOXED
 from dualtape.boxed.array import is_any_array
-from dualtape.boxed.elementwise import where as boxed_where
 from dualtape.core import function, traced
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
@@ -125,7 +125,7 @@ def where(condition, x, y):
     if any(isinstance(a, Array) for a in (condition, x, y)):
         return array_where(condition, x, y)
     if any(is_any_array(a) for a in (condition, x, y)):
-        return boxed_where(condition, x, y)
+        return BOXED["where"](condition, x, y)
     if any(isinstance(a, (np.ndarray, list, tuple)) for a in (condition, x, y)):
         condition, x, y = (a if isinstance(a, np.ndarray) else np.array(a, dtype=object) for a in (condition, x, y))
         chosen = np.where(condition.astype(bool), x, y)

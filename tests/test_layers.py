@@ -21,7 +21,7 @@ ALLOWED = {
     "array": ({"array", "core", "rules", "errors"}, {"numpy", "scipy"}),
     "api": ({"api", "array", "core", "rules", "errors"}, {"numpy", "scipy", "optree"}),
 }
-OPTIONAL = {"cupy"}  # imported inside functions, where it is installed
+OPTIONAL = {"array_api_compat", "cupy", "cupyx"}  # imported inside functions, where they are installed
 
 CIMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+)?c?import\s+(.+)$")
 

@@ -16,7 +16,24 @@ __all__ = [
     "plain", "snapshot",
 ]  # fmt: skip
 
-FUNCTIONS: dict = {}
+
+class _Functions(dict):
+    """A table that is filled when it is first looked into: most programs have no arrays of other libraries."""
+
+    def __missing__(self, name):
+        load()
+        if name not in self:
+            raise KeyError(name)
+        return self[name]
+
+
+@functools.cache
+def load():
+    """Import the functions and methods of traced arrays."""
+    from dualtape.boxed import front  # noqa: F401
+
+
+FUNCTIONS: dict = _Functions()
 """The functions of traced arrays, by the names that the array API standard and NumPy have for them. Those of a part of
 a namespace carry its name: ``linalg.solve``."""
 
@@ -328,6 +345,7 @@ def _class_for(kind):
     Where that is one of plain Python, whose operators may refuse all arrays but their own (as those of
     array_api_strict do), it is a class derived from both: Python asks the operand of a derived class first.
     """
+    load()
     if issubclass(kind, BoxedArray) or kind.__base__ is not object or not kind.__flags__ & 1 << 9:
         return kind if issubclass(kind, BoxedArray) else BoxedArray
     try:

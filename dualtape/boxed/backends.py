@@ -8,7 +8,6 @@ import numpy as np
 from dualtape.core import kernels
 from dualtape.core.strict import is_strict
 from dualtape.errors import ConversionError, NoRuleError, user_line
-from dualtape.rules.emit_cuda import has_adjoint, preamble
 from dualtape.rules.table import BY_NAME, INDEX
 
 __all__ = [
@@ -176,6 +175,8 @@ class CuPy(Backend):
         return out
 
     def slope_times(self, name, k, bar, args, out):
+        from dualtape.rules.emit_cuda import has_adjoint
+
         values = (bar, *args, out)
         if not has_adjoint(name, k) or any(
             isinstance(x, complex) or (hasattr(x, "dtype") and (not is_foreign(x) or x.dtype != bar.dtype))
@@ -211,6 +212,8 @@ class CuPy(Backend):
 def adjoint_kernel(name, k):
     """The kernel of CuPy's for the adjoint of operand k of a row: of the result's adjoint, the operands, the result."""
     import cupy
+
+    from dualtape.rules.emit_cuda import preamble
 
     rule = BY_NAME[name]
     names = (*rule.args, "out")

@@ -1,8 +1,6 @@
 """Differentiation with respect to arrays of other libraries: where it starts from, and what it gives."""
 
-from dualtape.boxed import front  # noqa: F401  (fills the table of functions)
-from dualtape.boxed.apply import array_of, item
-from dualtape.boxed.array import FUNCTIONS, BoxedArray, boxed, level_of, plain, snapshot
+from dualtape.boxed.array import FUNCTIONS, BoxedArray, boxed, is_any_array, level_of, plain, snapshot
 from dualtape.boxed.backends import copied, is_foreign, kind_of, namespace_of
 from dualtape.core.hooks import set_hooks
 from dualtape.errors import InputError, escaped
@@ -132,13 +130,30 @@ def blank(x):
 def numbers_of(x):
     """The elements of an array in C order, as numbers of the host."""
     flat = FUNCTIONS["reshape"](x, (-1,))
-    return [item(flat[k]) for k in range(flat.shape[0])]
+    return [FUNCTIONS["item"](flat[k]) for k in range(flat.shape[0])]
 
 
 def stacked(parts, shape, near):
     """Arrays or numbers of one kind as one array of a given shape."""
-    parts = [array_of(p, near) for p in parts]
+    parts = [FUNCTIONS["array_of"](p, near) for p in parts]
     return FUNCTIONS["reshape"](FUNCTIONS["stack"](parts, axis=0), shape)
 
 
-set_hooks({"boxed_output": boxed_output, "seed": seed}, {}, {}, {})
+def beside_array(hook):
+    """What the core calls where a number stands beside something else: NotImplemented where that is no array."""
+
+    def function(*args):
+        if not any(is_any_array(x) for x in (args[1] if hook == "of_boxed" else args)):
+            return NotImplemented
+        return FUNCTIONS[hook](*args)
+
+    return function
+
+
+set_hooks(
+    {"boxed_output": boxed_output, "seed": seed}
+    | {name: beside_array(name) for name in ("operator_beside_array", "compare_beside_array", "of_boxed")},
+    {},
+    {},
+    {},
+)

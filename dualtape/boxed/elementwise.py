@@ -228,22 +228,17 @@ def operator(name, x, y):
     return elementwise(name, x, y)
 
 
-def operator_beside_array(name, x, y):
-    """An operator of a traced number and something that is no number: NotImplemented but for arrays."""
-    return operator(name, x, y) if is_any_array(x) or is_any_array(y) else NotImplemented
-
-
 def of_boxed(name, args):
-    """A row where an argument is no number that the core knows: NotImplemented but for arrays."""
-    return elementwise(name, *args) if any(map(is_any_array, args)) else NotImplemented
+    """A row where an argument is an array, and none that the core knows."""
+    return elementwise(name, *args)
 
 
 _COMPARISONS = (python.lt, python.le, python.eq, python.ne, python.gt, python.ge)
 
 
-def compare_beside_array(x, y, op):
-    """A comparison of a traced number and something that is no number: NotImplemented but for arrays."""
-    return _COMPARISONS[op](plain(x), plain(y)) if is_any_array(x) or is_any_array(y) else NotImplemented
+def compare(x, y, op):
+    """A comparison of the plain values."""
+    return _COMPARISONS[op](plain(x), plain(y))
 
 
 def _is_number(x):

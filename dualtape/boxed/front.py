@@ -4,11 +4,10 @@ import functools
 import re
 import types
 
-from dualtape.boxed import elementwise, fourier, indexing, linalg, reductions, shape
+from dualtape.boxed import apply, elementwise, fourier, indexing, linalg, reductions, shape
 from dualtape.boxed.array import FUNCTIONS, METHODS, BoxedArray, boxed, is_any_array, is_inexact, level_of, plain
 from dualtape.boxed.backends import namespace_of
 from dualtape.boxed.methods import methods, stored
-from dualtape.core.hooks import set_hooks
 from dualtape.core.traced import Traced
 from dualtape.errors import NoRuleError, user_line
 
@@ -93,7 +92,12 @@ class Front(types.ModuleType):
     array = asarray
 
 
-_INTERNAL = {"operator", "inplace", "getitem", "setitem", "front", "ufunc", "function", "kernel"}
+_INTERNAL = set(
+    """
+    operator operator_beside_array compare_beside_array of_boxed inplace getitem setitem item array_of front ufunc
+    function kernel
+    """.split()
+)
 
 
 def _dispatched(key, own):
@@ -196,20 +200,15 @@ for part in (elementwise, shape, indexing, reductions, linalg, fourier):
     FUNCTIONS.update(part.functions())
 FUNCTIONS.update(
     operator=elementwise.operator,
+    operator_beside_array=elementwise.operator,
+    compare_beside_array=elementwise.compare,
+    of_boxed=elementwise.of_boxed,
     inplace=elementwise.inplace,
+    item=apply.item,
+    array_of=apply.array_of,
     front=front,
     ufunc=ufunc,
     function=function,
     kernel=kernel,
 )
 METHODS.update(methods())
-set_hooks(
-    {
-        "operator_beside_array": elementwise.operator_beside_array,
-        "compare_beside_array": elementwise.compare_beside_array,
-        "of_boxed": elementwise.of_boxed,
-    },
-    {},
-    {},
-    {},
-)
