@@ -13,6 +13,10 @@ from numpy.testing import overrides
 import dualtape
 from dualtape.arrays.methods import METHODS, PROPERTIES
 from dualtape.arrays.protocol import FUNCTIONS, OTHER, PLAIN, known
+from dualtape.boxed.array import FUNCTIONS as FUNCTIONS_OF_BOXED
+from dualtape.boxed.array import METHODS as METHODS_OF_BOXED
+from dualtape.boxed.front import INTERNAL
+from dualtape.boxed.front import PLAIN as PLAIN_OF_BOXED
 from dualtape.rules.document import markdown_table
 from dualtape.rules.table import RULES
 
@@ -185,6 +189,52 @@ These methods raise `ConversionError`, which says what to do:
 {refused}
 """
 
+
+def boxed_functions():
+    """The page of the functions of other libraries' arrays."""
+    hidden = INTERNAL | {"where", "abs"}
+    ours = sorted(name for name in FUNCTIONS_OF_BOXED if name not in hidden)
+    parts = {part: [n for n in ours if n.startswith(f"{part}.")] for part in ("linalg", "fft")}
+    rest = [n for n in [*ours, "where", "abs"] if "." not in n]
+
+    def listed(names):
+        return ", ".join(f"`{name}`" for name in sorted(names))
+
+    return BOXED_FUNCTIONS.format(
+        functions=listed(rest), linalg=listed(parts["linalg"]), fft=listed(parts["fft"]), plain=listed(PLAIN_OF_BOXED),
+        methods=listed(METHODS_OF_BOXED),
+    )  # fmt: skip
+
+
+BOXED_FUNCTIONS = """\
+# Functions of other libraries' arrays
+
+What works on traced arrays of [other libraries](../../how-to/other-arrays.md), as far as the library has the function,
+under the names of the array API standard and of NumPy. Special functions need the library's own (CuPy has them), or a
+library whose arrays lie in the memory of the host. Everything else raises `NoRuleError`.
+
+## Functions
+
+{functions}
+
+## Linear algebra
+
+{linalg}
+
+## Fourier transforms
+
+{fft}
+
+## Functions with plain results
+
+{plain}
+
+## Methods
+
+{methods}
+"""
+
+write_page("generated/boxed-functions.md", boxed_functions())
 write_page("rules.md", f"# Rules\n\n{markdown_table(RULES)}")
 write_page("generated/array-functions.md", array_functions())
 

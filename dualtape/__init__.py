@@ -7,6 +7,7 @@ nest and mix to any depth.
 from dualtape import arrays, errors, scipy, testing
 from dualtape._version import __version__
 from dualtape.arrays.creation import array, empty, full, ones, zeros
+from dualtape.boxed.array import BoxedArray
 from dualtape.core.array import Array, DualArray, VarArray
 from dualtape.core.dual import Dual
 from dualtape.core.pool import release_memory
@@ -34,6 +35,7 @@ globals().update(FUNCTIONS)
 
 __all__ = [
     "Array",
+    "BoxedArray",
     "ConversionError",
     "DerivativeMismatchError",
     "Dual",

@@ -109,6 +109,12 @@ class Backend:
         np.add.at(host, key, np.from_dlpack(x))
         return self._taken(host)
 
+    def solve_lower(self, l, b, adjoint):
+        """The solution for lower triangular matrices, or for their conjugate transposes."""
+        if adjoint:
+            l = self.xp.conj(self.xp.matrix_transpose(l)) if kind_of(l) == "c" else self.xp.matrix_transpose(l)
+        return self.xp.linalg.solve(l, b)
+
     def shares_memory(self, x, y):
         """Whether two arrays look into the same memory."""
         try:
@@ -173,6 +179,13 @@ class CuPy(Backend):
         out = cupy.zeros(shape, dtype=x.dtype)
         cupy.add.at(out, key, x)
         return out
+
+    def solve_lower(self, l, b, adjoint):
+        if l.ndim > 2 or b.ndim > 2:
+            return super().solve_lower(l, b, adjoint)
+        import cupyx.scipy.linalg
+
+        return cupyx.scipy.linalg.solve_triangular(l, b, lower=True, trans="C" if adjoint else "N")
 
     def slope_times(self, name, k, bar, args, out):
         from dualtape.rules.emit_cuda import has_adjoint

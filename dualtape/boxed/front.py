@@ -11,7 +11,7 @@ from dualtape.boxed.methods import methods, stored
 from dualtape.core.traced import Traced
 from dualtape.errors import NoRuleError, user_line
 
-__all__ = ["Front", "front"]
+__all__ = ["INTERNAL", "PLAIN", "Front", "front"]
 
 # Functions whose results are plain: decisions, places, counts, and what depends on shapes and dtypes alone.
 PLAIN = set(
@@ -67,7 +67,7 @@ class Front(types.ModuleType):
         own = getattr(self._xp, name, None)
         if isinstance(own, types.ModuleType):
             out = Front(own, key)
-        elif key in FUNCTIONS and key not in _INTERNAL:
+        elif key in FUNCTIONS and key not in INTERNAL:
             out = _dispatched(key, own)
         elif own is None:
             raise AttributeError(f"{self._xp.__name__} has no {name!r}")
@@ -92,7 +92,7 @@ class Front(types.ModuleType):
     array = asarray
 
 
-_INTERNAL = set(
+INTERNAL = set(
     """
     operator operator_beside_array compare_beside_array of_boxed inplace getitem setitem item array_of front ufunc
     function kernel

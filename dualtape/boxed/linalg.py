@@ -6,7 +6,7 @@ algorithmic differentiation (2008), and of the files of `dualtape.arrays` on the
 
 from dualtape.boxed.apply import apply, like, unbroadcast
 from dualtape.boxed.array import is_host_array, level_of, plain
-from dualtape.boxed.backends import kind_of, mixed, namespace_of, precision_of
+from dualtape.boxed.backends import backend_of, kind_of, mixed, namespace_of, precision_of
 from dualtape.boxed.elementwise import elementwise, where
 from dualtape.boxed.indexing import diag_matrix, diagonal, tri
 from dualtape.boxed.reductions import max_, min_, sum_
@@ -222,7 +222,7 @@ def cholesky(a, /, *, upper=False):
     def vjp(k, bar, out, a):
         m = phi(adjoint_of(out) @ tri("tril")(bar))
         m = m + adjoint_of(m)
-        s = solve(adjoint_of(out), adjoint_of(solve(adjoint_of(out), adjoint_of(m))))
+        s = solve_lower(out, adjoint_of(solve_lower(out, m, True)), True)
         # What the lower triangle alone determines: its entries stand for those above as well.
         s = 0.5 * s
         return tri("tril")(s + adjoint_of(s)) - diag_matrix(diagonal(s))
@@ -237,9 +237,26 @@ def _hermitian_of_lower(t):
     return lower + adjoint_of(lower) + diag_matrix(diagonal(t))
 
 
-def solve_lower(l, b):
-    """The solution for a lower triangular matrix."""
-    return solve(l, b)
+def solve_lower(l, b, adjoint=False):
+    """The solution for lower triangular matrices, or for their conjugate transposes."""
+
+    def function(l, b):
+        if level_of(l) or level_of(b):
+            return solve_lower(l, b, adjoint)
+        return backend_of(plain(l)).solve_lower(plain(l), plain(b), adjoint)
+
+    def jvp(k, t, out, l, b):
+        if k == 0:
+            t = -((adjoint_of(t) if adjoint else t) @ out)
+        return solve_lower(l, t, adjoint)
+
+    def vjp(k, bar, out, l, b):
+        w = solve_lower(l, bar, not adjoint)
+        if k == 0:
+            return tri("tril")(-(out @ adjoint_of(w) if adjoint else w @ adjoint_of(out)))
+        return w
+
+    return apply(function, (l, b), jvp, vjp)
 
 
 def eigh(a, /):
