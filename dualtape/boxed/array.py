@@ -349,7 +349,7 @@ def _class_for(kind):
     if issubclass(kind, BoxedArray) or kind.__base__ is not object or not kind.__flags__ & 1 << 9:
         return kind if issubclass(kind, BoxedArray) else BoxedArray
     try:
-        return type("BoxedArray", (BoxedArray, kind), {"__module__": __name__})
+        return type("BoxedArray", (BoxedArray, kind), METHODS | {"__module__": __name__})
     except TypeError:
         return BoxedArray
 

@@ -4,6 +4,8 @@ import ast
 import functools
 import operator as python
 
+import numpy as np
+
 from dualtape.boxed.apply import apply, array_of, like, unbroadcast
 from dualtape.boxed.array import FUNCTIONS, boxed, is_any_array, is_host_array, is_inexact, level_of, plain
 from dualtape.boxed.backends import backend_of, kind_of, mixed, namespace_of
@@ -123,6 +125,7 @@ def elementwise(name, *args):
     for x in args:
         if is_host_array(x):
             raise mixed(x, near)
+    args = [_own_scalar(x, near) for x in args]
     if rule.constant:
         out = plain_row(name, *map(plain, args))
         return boxed(out) if is_inexact(out) else out
@@ -179,6 +182,14 @@ def elementwise(name, *args):
         vjp,
         reads=tuple(k for k, place in enumerate(places) if place in reads),
     )
+
+
+def _own_scalar(x, near):
+    """A number of NumPy's, which has a dtype of its own, as an array of the library; all else as it is."""
+    if not isinstance(x, (np.generic, np.ndarray)):
+        return x
+    xp = namespace_of(plain(near))
+    return xp.asarray(x.item(), dtype=getattr(xp, x.dtype.name), device=plain(near).device)
 
 
 def _strongest(args):

@@ -4,7 +4,7 @@ import functools
 import re
 import types
 
-from dualtape.boxed import apply, elementwise, fourier, indexing, linalg, reductions, shape
+from dualtape.boxed import apply, einsum, elementwise, fourier, indexing, linalg, reductions, shape
 from dualtape.boxed.array import FUNCTIONS, METHODS, BoxedArray, boxed, is_any_array, is_inexact, level_of, plain
 from dualtape.boxed.backends import namespace_of
 from dualtape.boxed.methods import methods, stored
@@ -56,7 +56,8 @@ class Front(types.ModuleType):
     """
 
     def __init__(self, xp, part=""):
-        super().__init__(f"dualtape.{xp.__name__}", f"The functions of {xp.__name__}, with derivatives.")
+        # The library's own name: of plain and traced arrays together, array_api_compat asks whether all have the same.
+        super().__init__(xp.__name__, f"The functions of {xp.__name__}, with derivatives.")
         self._xp = xp
         self._part = part
 
@@ -80,6 +81,9 @@ class Front(types.ModuleType):
 
     def __dir__(self):
         return sorted(set(dir(self._xp)))
+
+    def __repr__(self):
+        return f"<the functions of {self._xp.__name__}, with derivatives>"
 
     def asarray(self, x, /, *, dtype=None, device=None, copy=None, **options):
         """The library's array of `x`; a traced one stays traced."""
@@ -196,7 +200,7 @@ def kernel(kernel, args, kwargs):
     return _by_name(name, args, kwargs)
 
 
-for part in (elementwise, shape, indexing, reductions, linalg, fourier):
+for part in (elementwise, shape, indexing, reductions, linalg, einsum, fourier):
     FUNCTIONS.update(part.functions())
 FUNCTIONS.update(
     operator=elementwise.operator,

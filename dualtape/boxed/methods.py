@@ -1,7 +1,5 @@
 """The methods of traced arrays of other libraries, with the parameters of ndarray's."""
 
-import functools
-
 from dualtape.boxed import indexing, reductions, shape
 from dualtape.boxed.apply import item
 from dualtape.boxed.array import FUNCTIONS, plain
@@ -83,11 +81,15 @@ def _diagonal(x, offset=0, axis1=0, axis2=1):
     return indexing.diagonal(shape.moveaxis(x, (axis1, axis2), (-2, -1)), offset)
 
 
-def _of_plain(name, x, *args, **kwargs):
+def _of_plain(name):
     """What depends on the plain elements alone."""
-    near = plain(x)
-    own = getattr(near, name, None)
-    return own(*args, **kwargs) if own is not None else getattr(namespace_of(near), name)(near, *args, **kwargs)
+
+    def method(x, *args, **kwargs):
+        near = plain(x)
+        own = getattr(near, name, None)
+        return own(*args, **kwargs) if own is not None else getattr(namespace_of(near), name)(near, *args, **kwargs)
+
+    return method
 
 
 def methods():
@@ -96,7 +98,7 @@ def methods():
     plain_ones = "argmax argmin argsort any all nonzero tolist get".split()
     return (
         {name: FUNCTIONS[name] for name in own}
-        | {name: functools.partial(_of_plain, name) for name in plain_ones}
+        | {name: _of_plain(name) for name in plain_ones}
         | {
             "sum": _sum, "prod": _prod, "mean": _mean, "max": _extreme("max"), "min": _extreme("min"),
             "var": _spread("var"), "std": _spread("std"), "cumsum": _running("cumsum"), "cumprod": _running("cumprod"),

@@ -312,6 +312,38 @@ def test_nothing_goes_through_the_host(monkeypatch):
     np.testing.assert_array_equal(host(slope), expected)
 
 
+@pytest.mark.parametrize(
+    ("text", "shapes"),
+    [
+        ("ij,jk->ik", [(2, 3), (3, 4)]), ("ij,jk,kl->li", [(2, 3), (3, 4), (4, 2)]),
+        ("bij,bjk->bik", [(2, 3, 2), (2, 2, 3)]),
+        ("ii->i", [(3, 3)]), ("ii", [(3, 3)]), ("ij->", [(2, 3)]), ("i,j", [(2,), (3,)]),
+        ("ij,ij->j", [(2, 3), (2, 3)]), ("...ij,...j->...i", [(2, 2, 3), (3,)]), ("ab,cd,a->cb", [(2, 3), (2, 2), (2,)]), ("ijk->kji", [(2, 3, 2)]),
+    ],
+)  # fmt: skip
+def test_einsum(text, shapes):
+    rng = np.random.default_rng(5)
+    points = [rng.normal(size=s) for s in shapes]
+    slopes = dt.gradient(lambda *xs: (np.einsum(text, *xs) ** 3).sum(), *map(xp.asarray, points))
+    exact = dt.gradient(lambda *xs: (np.einsum(text, *xs) ** 3).sum(), *points)
+    pairs = zip(slopes, exact, strict=True) if isinstance(exact, tuple) else [(slopes, exact)]
+    for s, e in pairs:
+        np.testing.assert_allclose(host(s), e, rtol=1e-12, atol=1e-12)
+
+
+def test_namespaces_of_plain_and_traced_arrays_together():
+    compat = pytest.importorskip("array_api_compat")
+    c = xp.asarray([3.0, 4.0])
+
+    def f(x):
+        n = compat.array_namespace(x, c)
+        first, second = n.meshgrid(x, c)
+        assert compat.device(x) == c.device and compat.size(x) == 2
+        return n.sum(first * second * np.float64(2.0) + np.float64(3.0) * first) + compat.to_device(x, x.device).sum()
+
+    np.testing.assert_allclose(host(dt.gradient(f)(c)), [21.0, 21.0])
+
+
 def test_printing():
     seen = []
 
