@@ -8,6 +8,7 @@ from dualtape.boxed import apply, einsum, elementwise, fourier, indexing, linalg
 from dualtape.boxed.array import FUNCTIONS, METHODS, BoxedArray, boxed, is_any_array, is_inexact, level_of, plain
 from dualtape.boxed.backends import namespace_of
 from dualtape.boxed.methods import methods, stored
+from dualtape.core.array import Array
 from dualtape.core.traced import Traced
 from dualtape.errors import NoRuleError, user_line
 
@@ -37,7 +38,7 @@ def plain_structure(x):
 def holds_traced(args):
     """Whether some arguments, or elements of lists and tuples among them, are traced arrays."""
     return any(
-        isinstance(x, BoxedArray)
+        isinstance(x, (BoxedArray, Array))
         or (isinstance(x, Traced) and level_of(x) != 0)
         or (type(x) in (list, tuple) and holds_traced(x))
         for x in args

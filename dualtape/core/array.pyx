@@ -365,6 +365,9 @@ cdef class Array(View):
                     return out
         return HOOKS["ufunc"](ufunc, method, inputs, kwargs)
 
+    def __cupy_override_elementwise_kernel__(self, kernel, *args, **kwargs):
+        return HOOKS["cupy_kernel"](kernel, args, kwargs)
+
     def __array_function__(self, function, types, args, kwargs):
         if function is SUM and len(args) == 1 and not kwargs and args[0] is self:
             return self.sum()

@@ -363,6 +363,9 @@ cdef class Traced:
     def _level(self):
         return self.level
 
+    def __cupy_override_elementwise_kernel__(self, kernel, *args, **kwargs):
+        return HOOKS["cupy_kernel"](kernel, args, kwargs)
+
     def __add__(a, b):
         return binary(DT_ADD, a, b)
 

@@ -318,7 +318,8 @@ def test_nothing_goes_through_the_host(monkeypatch):
         ("ij,jk->ik", [(2, 3), (3, 4)]), ("ij,jk,kl->li", [(2, 3), (3, 4), (4, 2)]),
         ("bij,bjk->bik", [(2, 3, 2), (2, 2, 3)]),
         ("ii->i", [(3, 3)]), ("ii", [(3, 3)]), ("ij->", [(2, 3)]), ("i,j", [(2,), (3,)]),
-        ("ij,ij->j", [(2, 3), (2, 3)]), ("...ij,...j->...i", [(2, 2, 3), (3,)]), ("ab,cd,a->cb", [(2, 3), (2, 2), (2,)]), ("ijk->kji", [(2, 3, 2)]),
+        ("ij,ij->j", [(2, 3), (2, 3)]), ("...ij,...j->...i", [(2, 2, 3), (3,)]),
+        ("ab,cd,a->cb", [(2, 3), (2, 2), (2,)]), ("ijk->kji", [(2, 3, 2)]),
     ],
 )  # fmt: skip
 def test_einsum(text, shapes):
@@ -342,6 +343,22 @@ def test_namespaces_of_plain_and_traced_arrays_together():
         return n.sum(first * second * np.float64(2.0) + np.float64(3.0) * first) + compat.to_device(x, x.device).sum()
 
     np.testing.assert_allclose(host(dt.gradient(f)(c)), [21.0, 21.0])
+
+
+def test_cupys_ufuncs_let_traced_values_through():
+    cupy = pytest.importorskip("cupy")
+    x = xp.asarray([0.3, 0.8])
+    np.testing.assert_allclose(
+        host(dt.gradient(lambda x: cupy.sum(cupy.sin(x) * x))(x)), np.sin([0.3, 0.8]) + [0.3, 0.8] * np.cos([0.3, 0.8])
+    )
+    assert dt.gradient(lambda t: cupy.multiply(x, t).sum())(2.0) == pytest.approx(1.1)
+    import dualtape.cupy as cp
+
+    np.testing.assert_allclose(host(dt.gradient(lambda x: cp.linalg.norm(x) ** 2)(x)), [0.6, 1.6])
+    with pytest.raises(TypeError, match="asarray"):
+        dt.gradient(lambda y: cupy.add(x, y).sum())(np.ones(2))
+    with pytest.raises(dt.NoRuleError, match="gcd"):
+        dt.gradient(lambda x: cupy.gcd(x, x))(x)
 
 
 def test_printing():
