@@ -92,12 +92,21 @@ class Backend:
         """A copy in memory of its own."""
         return self.xp.asarray(x, copy=True)
 
+    def written(self, x, key, value):
+        """A fresh array with other elements at an index."""
+        if hasattr(x, "at"):  # JAX's arrays are immutable
+            return x.at[key].set(value)
+        x[key] = value
+        return x
+
     def number(self, x):
         """The only element of an array, as a number of Python's own."""
         return complex(x) if kind_of(x) == "c" else float(x)
 
     def scatter(self, x, key, shape):
         """Zeros of a shape with `x` added at an index, element by element."""
+        if hasattr(x, "at"):
+            return self.xp.zeros(shape, dtype=x.dtype, device=x.device).at[key].add(x)
         try:
             host = np.zeros(shape, dtype=np.from_dlpack(x).dtype)
         except (AttributeError, BufferError, RuntimeError, TypeError):

@@ -74,9 +74,7 @@ def spread(x, key, shape, read=getitem):
         x = plain(x)
         if names_twice(key):
             return backend_of(x).scatter(x, key, shape)
-        out = namespace_of(x).zeros(shape, dtype=x.dtype, device=x.device)
-        out[key] = x
-        return out
+        return backend_of(x).written(namespace_of(x).zeros(shape, dtype=x.dtype, device=x.device), key, x)
 
     return apply_linear(function, (x,), lambda k, bar: read(bar, key))
 
@@ -99,9 +97,7 @@ def assigned(x, key, value):
     def function(x, value):
         if level_of(x) or level_of(value):
             return assigned(x, key, value)
-        out = copied(plain(x))
-        out[key] = plain(value)
-        return out
+        return backend_of(plain(x)).written(copied(plain(x)), key, plain(value))
 
     def transpose(k, bar):
         if k == 0:
@@ -123,8 +119,7 @@ def last_writes(x, key):
     places = xp.zeros(x.shape, dtype=xp.int64, device=x.device)
     part = places[key]
     numbers = xp.reshape(xp.arange(part.size, dtype=xp.int64, device=x.device), part.shape)
-    places[key] = numbers
-    return places[key] == numbers
+    return backend_of(x).written(places, key, numbers)[key] == numbers
 
 
 def setitem(x, key, value):
