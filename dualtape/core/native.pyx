@@ -256,8 +256,8 @@ cdef object record(int row, object x, object y, object z, int arity, View target
     for i in range(nd):
         n *= shape[i]
     if target is not None:
-        if target.nd != nd:
-            return None
+        if target.store.tape is not tape or target.nd != nd:
+            return None  # of another differentiation, to whose level or to this one's it is to be raised
         for i in range(nd):
             if target.shape_[i] != shape[i]:
                 return None
