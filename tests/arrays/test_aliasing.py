@@ -8,29 +8,31 @@ from arrays.random_programs import primal
 
 # Functions of a matrix x whose result is one array (or several, of which the first is taken).
 EXPRESSIONS = """
-np.einsum('ij->ji', x) | np.einsum('ii->i', x) | np.einsum('ij', x) | np.einsum('...j->j...', x) | np.einsum('...', x)
-np.einsum('ij->ji', x, optimize=True) | np.einsum(x, [0, 1], [1, 0]) | np.einsum(x, [0, 0], [0]) | np.einsum('ij->i', x)
-np.einsum('ij->ji', x, order='C') | np.einsum('ij->ij', x, dtype=complex, casting='unsafe') | np.diagonal(x) | np.diag(x)
-np.real(x) | x.real | x.conj() | x.conjugate() | np.conj(x) | np.broadcast_to(x, (2, 3, 3)) | np.squeeze(x) | x.squeeze()
-np.rot90(x, 0) | np.rot90(x, 1) | np.rot90(x, 2) | np.rot90(x, 3) | np.flip(x) | np.flipud(x) | np.fliplr(x)
-np.atleast_1d(x) | np.atleast_2d(x) | np.atleast_3d(x) | np.atleast_2d(x, x) | np.split(x, 3) | np.array_split(x, 2)
-np.hsplit(x, 3) | np.vsplit(x, 3) | np.dsplit(x[None], 3) | np.ravel(x) | x.ravel() | np.ravel(x.T) | x.T.ravel(order='K')
+np.einsum('ij->ji', x) | np.einsum('ii->i', x) | np.einsum('ij', x) | np.einsum('...j->j...', x)
+np.einsum('...', x) | np.einsum('ij->ji', x, optimize=True) | np.einsum(x, [0, 1], [1, 0])
+np.einsum(x, [0, 0], [0]) | np.einsum('ij->i', x) | np.einsum('ij->ji', x, order='C')
+np.einsum('ij->ij', x, dtype=complex, casting='unsafe') | np.diagonal(x) | np.diag(x) | np.real(x) | x.real
+x.conj() | x.conjugate() | np.conj(x) | np.broadcast_to(x, (2, 3, 3)) | np.squeeze(x) | x.squeeze() | np.rot90(x, 0)
+np.rot90(x, 1) | np.rot90(x, 2) | np.rot90(x, 3) | np.flip(x) | np.flipud(x) | np.fliplr(x) | np.atleast_1d(x)
+np.atleast_2d(x) | np.atleast_3d(x) | np.atleast_2d(x, x) | np.split(x, 3) | np.array_split(x, 2) | np.hsplit(x, 3)
+np.vsplit(x, 3) | np.dsplit(x[None], 3) | np.ravel(x) | x.ravel() | np.ravel(x.T) | x.T.ravel(order='K')
 np.ravel(x, order='F') | np.ravel(x.T, order='F') | np.ravel(x, order='A') | x.flatten() | np.swapaxes(x, 0, 1)
-np.rollaxis(x, 1) | np.moveaxis(x, 0, 1) | np.transpose(x) | np.permute_dims(x) | np.matrix_transpose(x) | x.T | x.mT
-np.linalg.matrix_transpose(x) | np.linalg.diagonal(x) | np.trim_zeros(x[0]) | np.nan_to_num(x, copy=False)
+np.rollaxis(x, 1) | np.moveaxis(x, 0, 1) | np.transpose(x) | np.permute_dims(x) | np.matrix_transpose(x) | x.T
+x.mT | np.linalg.matrix_transpose(x) | np.linalg.diagonal(x) | np.trim_zeros(x[0]) | np.nan_to_num(x, copy=False)
 np.nan_to_num(x) | np.real_if_close(x) | np.copy(x) | np.astype(x, x.dtype) | np.astype(x, x.dtype, copy=False)
 x.astype(x.dtype) | x.astype(x.dtype, copy=False) | np.meshgrid(x[0], x[1]) | np.meshgrid(x[0], x[1], sparse=True)
 np.meshgrid(x[0], x[1], copy=False, sparse=True) | np.unstack(x) | np.reshape(x, (9,)) | np.reshape(x.T, (9,))
 np.reshape(x, (9,), copy=True) | x.reshape(9, order='F') | x.T.reshape(9, order='F') | np.resize(x, (3, 3))
 np.linalg.matrix_power(x, 1) | np.linalg.matrix_power(x, 0) | np.diff(x, n=0) | np.tile(x, 1) | np.repeat(x, 1)
 np.roll(x, 0) | np.pad(x, 0) | np.sum(x, axis=()) | np.mean(x, axis=()) | np.max(x, axis=()) | np.prod(x, axis=())
-np.add.reduce(x, axis=()) | np.maximum.reduce(x[:1]) | np.subtract.reduce(x[:1]) | np.divide.reduce(x[:, :1], axis=1)
-np.cumsum(x, axis=0) | np.subtract.accumulate(x[:1]) | np.delete(x, [], axis=0) | np.concatenate([x]) | np.stack([x])
-np.block([[x]]) | np.block(x) | np.hstack([x]) | np.append(x, []) | np.take(x, [0, 1, 2], axis=0) | np.take(x, 0, axis=0)
-np.compress([True] * 3, x, axis=0) | np.where(x != 9, x, x) | np.round(x) | np.tril(x) | np.triu(x, -5) | np.sort(x)
-np.fft.fftshift(x) | np.kron(1.0, x) | np.positive(x) | +x | x[...] | x[()] | x[:] | x[None] | x[0] | x[[0, 1, 2]]
-x[np.array(0)] | x[np.int64(0)] | x[True] | x.view() | x.copy() | x.take([0, 1], axis=0) | x.repeat(1) | x.flat[:]
-np.multiply(x, 1) | np.linalg.multi_dot([x, np.eye(3)]) | np.apply_over_axes(np.sum, x, []) | np.atleast_1d(x[0])
+np.add.reduce(x, axis=()) | np.maximum.reduce(x[:1]) | np.subtract.reduce(x[:1])
+np.divide.reduce(x[:, :1], axis=1) | np.cumsum(x, axis=0) | np.subtract.accumulate(x[:1]) | np.delete(x, [], axis=0)
+np.concatenate([x]) | np.stack([x]) | np.block([[x]]) | np.block(x) | np.hstack([x]) | np.append(x, [])
+np.take(x, [0, 1, 2], axis=0) | np.take(x, 0, axis=0) | np.compress([True] * 3, x, axis=0) | np.where(x != 9, x, x)
+np.round(x) | np.tril(x) | np.triu(x, -5) | np.sort(x) | np.fft.fftshift(x) | np.kron(1.0, x) | np.positive(x) | +x
+x[...] | x[()] | x[:] | x[None] | x[0] | x[[0, 1, 2]] | x[np.array(0)] | x[np.int64(0)] | x[True] | x.view()
+x.copy() | x.take([0, 1], axis=0) | x.repeat(1) | x.flat[:] | np.multiply(x, 1)
+np.linalg.multi_dot([x, np.eye(3)]) | np.apply_over_axes(np.sum, x, []) | np.atleast_1d(x[0])
 """
 EXPRESSIONS = [e.strip() for line in EXPRESSIONS.strip().split("\n") for e in line.split(" | ")]
 
