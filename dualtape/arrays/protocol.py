@@ -121,6 +121,11 @@ def label_of(function, method):
     return name if method == "__call__" else f"{name}.{method}"
 
 
+def _answers_itself(x):
+    """Whether an operand is of a class around arrays (units, labels) that NumPy asks next."""
+    return not isinstance(x, (np.ndarray, np.generic, Array, Traced)) and hasattr(type(x), "__array_ufunc__")
+
+
 def ufunc(function, method, inputs, kwargs):
     """A ufunc with a traced array among its operands.
 
@@ -143,6 +148,8 @@ def ufunc(function, method, inputs, kwargs):
     ConversionError
         If the result, which is traced, was to go into a plain array.
     """
+    if any(map(_answers_itself, inputs)):
+        return NotImplemented
     label = label_of(function, method)
     if not known(function):
         raise no_rule(label)

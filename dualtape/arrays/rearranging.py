@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dualtape.arrays.moves import array, gather, positions
+from dualtape.arrays.moves import array, gather, laid_out, positions
 from dualtape.arrays.protocol import constant, no_rule, register
 from dualtape.arrays.reductions import as_array
 from dualtape.core.array import Array
@@ -65,12 +65,12 @@ def rearranged(function, operands):
     for x in arrays:
         numbers.append(positions(x.shape) + start)
         start += x.size
-    places = function(*numbers)
+    places = laid_out(np.asarray(function(*numbers)), np.asarray(out))
     zero = np.zeros(1, dtype=dtype)
     flat = np.concatenate([zero, *[np.reshape(x, -1) for x in arrays]])
     if flat.dtype != dtype:
         flat = flat.astype(dtype)
-    return element(gather(flat, (np.asarray(places),)))
+    return element(gather(flat, (places,)))
 
 
 # --- joins -------------------------------------------------------------------------------------------------------
@@ -253,8 +253,9 @@ def partition(a, kth, axis=-1, kind="introselect", order=None):
     x = as_array(a)
     if axis is None:
         x, axis = np.ravel(x), -1
-    places = np.argpartition(plain_of(x), plainly(kth), axis=axis, kind=kind)
-    return np.take_along_axis(x, places, axis)
+    plain = plain_of(x)
+    places = np.argpartition(plain, plainly(kth), axis=axis, kind=kind)
+    return np.take_along_axis(x, laid_out(places, plain), axis)
 
 
 @register(np.sort_complex)

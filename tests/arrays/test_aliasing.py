@@ -110,3 +110,52 @@ def test_place_takes_a_list_of_numbers_into_float32():
     slopes = dt.gradient(f, np.float32([1.0, 2.0, 3.0]))
     np.testing.assert_allclose(slopes, [0.0, 20.0, 0.0], rtol=1e-6)
     assert slopes.dtype == np.float32
+
+
+# Functions of an array x and a plain one y of its shape that lies as x does: whether reshape gives a view of the result
+# depends on how the result lies.
+LAID_OUT = """
+x + y | y - x | np.maximum(y.copy(), x) | x * y[:1] | np.where(x > 0, x, y) | np.hypot(x, y) | np.sin(x) | x**2
+np.concatenate([x, y]) | np.stack([x, y], 1) | np.pad(x, 1) | np.pad(x, 1, mode='edge') | np.insert(x, 1, 1.0, 0)
+np.block([x, x]) | np.roll(x, 1, 0) | np.sort(x, 0) | np.partition(x, 1, -1) | np.cumsum(x, 0) | np.diff(x, axis=0)
+np.sum(x, 0) | np.sum(x, -1) | np.sum(x, 1, keepdims=True) | np.mean(x, 0) | np.max(x, 1) | np.prod(x, 0)
+np.var(x, 0) | np.einsum('i...->...i', x) | x.copy('K') | np.zeros_like(x) | np.tril(x) | np.clip(x, 0.0, 1.0)
+"""
+LAID_OUT = [e.strip() for line in LAID_OUT.strip().split("\n") for e in line.split(" | ")]
+BOX = np.cos(np.arange(24.0)).reshape(2, 4, 3)
+LAYOUTS = {
+    "C": BOX,
+    "F": np.asfortranarray(BOX),
+    "permuted": BOX.transpose(1, 0, 2),
+    "transposed": BOX.transpose(2, 0, 1),
+    "reversed": BOX.transpose(0, 2, 1)[::-1],
+    "matrix, F": BOX[0].copy("F"),
+    "matrix, steps": np.cos(np.arange(96.0)).reshape(8, 12)[::2, ::3].T,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("expression", LAID_OUT)
+def test_results_lie_as_numpys_do(expression, layout):
+    x = LAYOUTS[layout]
+    steps = lambda a: [step // a.dtype.itemsize for n, step in zip(a.shape, a.strides, strict=True) if n > 1]
+    run = lambda x, y: eval(expression, {"np": np, "x": x, "y": y})
+    expected, found = steps(run(x, 0.5 * x)), []
+
+    def f(z):
+        found.append(steps(run(z, 0.5 * x)))
+        return np.sum(z)
+
+    dt.gradient(f, x)
+    dt.pushforward(f, x, x)
+    assert found == [expected] * 2
+
+
+def test_writing_to_a_result_that_lies_as_a_plain_operand():
+    def f(x):
+        y = x.T + np.ones((3, 2)).T.copy("F")
+        y.reshape(-1)[0] = 0.0  # a copy: y does not change
+        return np.sum(y * y)
+
+    x = np.arange(6.0).reshape(3, 2)
+    np.testing.assert_array_equal(dt.gradient(f, x), 2.0 * (x + 1.0))

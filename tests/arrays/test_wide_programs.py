@@ -11,7 +11,7 @@ import pytest
 
 import dualtape as dt
 from arrays.random_programs import COMPLEX, PLAIN, close, stand_in
-from arrays.wide_programs import clear, curvature, directions, dot, generate, slope
+from arrays.wide_programs import DIFFERENCES, WideProgram, clear, curvature, directions, dot, generate, slope
 
 PROGRAMS = int(os.environ.get("DUALTAPE_PROGRAMS", "300"))
 CHUNK = 25
@@ -124,6 +124,38 @@ def check_second(program):
     unchanged(program, values)
 
 
+def check_second_of_others(program):
+    """Hessians times a direction of complex programs, against differences of gradients; of float32, against float64."""
+    if program.dtype is float:
+        return
+    values, traced = program.values(), stand_in(program.dtype, dt)
+    total = program.total(traced)
+    f = (lambda *args: total(*args).real) if program.dtype is complex else total
+    several = tuple(range(len(values)))
+    gradient = lambda *args: dt.gradient(f, *args, argnums=several)
+    v = [u.astype(a.dtype) for u, a in zip(directions(program)[1], values)]
+    if program.dtype is complex:
+        at = lambda k: gradient(*[a + k * 1e-3 * u for a, u in zip(values, v)])
+        parts = [[c * (p - m) / 1e-3 for p, m in zip(at(k), at(-k))] for k, c in DIFFERENCES]
+        expected = [sum(p) for p in zip(*parts)]
+    else:
+        double = WideProgram({n: a.astype(float) for n, a in program.inputs.items()}, float, program.instructions)
+        double.unused = program.unused
+        doubled = [dict(zip(program.inputs, [u.astype(float) for u in us])) for us in (values, v)]
+        expected = list(dt.hvp(lambda args: double.total(dt)(*args.values()), *doubled).values())
+    scale = max(np.max(np.abs(e), initial=0.0) for e in expected)
+    if not scale < 1e5:
+        return
+    found = {
+        "forward over reverse": dt.pushforward(gradient, tuple(values), tuple(v))[1],
+        "reverse over reverse": dt.gradient(lambda *args: dot(gradient(*args), v), *values, argnums=several),
+    }
+    for name, h in found.items():
+        for k in several:
+            assert h[k].dtype == values[k].dtype, f"{name}: {h[k].dtype}"
+            near(h[k], expected[k], tolerance(program, 0, 1e-5), scale, f"{name}, argument {k}")
+
+
 def check_jacobian(program):
     """Jacobians by lanes of the first results' entries, both ways."""
     if program.dtype is not float or len(program.inputs) > 1 or program.values()[0].size > 40:
@@ -169,7 +201,7 @@ def check_mixed(program):
     unchanged(program, [x, y])
 
 
-CHECKS = [check_values, check_first, check_second, check_jacobian, check_mixed]
+CHECKS = [check_values, check_first, check_second, check_second_of_others, check_jacobian, check_mixed]
 
 
 def failure(check, program):
