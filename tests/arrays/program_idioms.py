@@ -28,7 +28,7 @@ IDIOMS = {
         np.multiply({w}, {u}, out={w}) | np.add({u}, {a}, out={w}) | np.multiply({u}, {s}, out={w})
         np.matmul({t}, {a}, out={t}) | np.matmul({a}, {b}, out={t}) | np.dot({a}, {b}, out={t})
         np.sin({u}, out={w}) | np.exp(-{u} * {u}, out={w}) | np.subtract({t}[1:], {t}[:-1], out={t}[:-1])
-        np.negative({t}[::-1], out={t}) | np.cumsum({t}, axis=-1, out={t}) | np.cumsum({a}, axis=-1, out={t})
+        np.negative({t}[::-1], out={t}) | np.cumsum({t}, axis=-1, out={t}) | np.add({a}, {a}[::-1], out={t})
         np.sum({a}, axis=0, out={t}) | np.clip({t}, -0.9, 0.9, out={t}) | np.add.at({t}, {i}, {s})
         np.add.at({t}, {i}, {t}[0] * 0.5) | np.subtract.at({t}, {i}, {a}) | np.multiply.at({t}, {i}, 0.7)
         {t}[{i}] = {s} | {t}[{i}] += {a} | {t}[{i}] = {t}[{i}] * 0.5 | {t}[{i}] *= {t}[{i}] | {t}[{i}] = {a}[{i}]
