@@ -208,7 +208,8 @@ def test_extended_complex_and_half_precision():
 
 @pytest.mark.parametrize("shape", [(4, 2, 3), (5, 3), (1, 3), (6, 6)])
 @pytest.mark.parametrize(
-    "function", [np.sum, np.mean, np.max, np.prod, np.std, np.median, np.ptp, np.add.reduce, np.add.accumulate, np.cumsum]
+    "function",
+    [np.sum, np.mean, np.max, np.prod, np.std, np.median, np.ptp, np.add.reduce, np.add.accumulate, np.cumsum],
 )
 def test_out_of_another_shape_is_an_error(function, shape):
     x = np.arange(6.0).reshape(2, 3)
