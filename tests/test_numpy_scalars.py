@@ -271,3 +271,12 @@ def test_ufunc_methods_and_outputs():
     assert dt.gradient(f, 1.5) == pytest.approx(2 * 1.5 * (5 + 2 + 9))
     with pytest.raises(TypeError):
         dt.gradient(lambda x: np.add(x, 1.0, out=np.zeros(())), 1.0)
+
+
+def test_elements_copy_and_conjugate_as_numpys_scalars():
+    def f(x):
+        return x[0].copy() * x[1].conj() + x[1].copy()
+
+    np.testing.assert_array_equal(dt.gradient(f, np.array([2.0, 3.0])), [3.0, 3.0])
+    np.testing.assert_array_equal(dt.hessian(f, np.array([2.0, 3.0])), [[0.0, 1.0], [1.0, 0.0]])
+    assert dt.derivative(lambda x: (x * x).copy().conj(), 2.0) == 4.0

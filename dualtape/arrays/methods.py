@@ -107,6 +107,10 @@ def _plain_method(name):
     return method
 
 
+def _conj(x):
+    return protocol.conjugate(x) if x.dtype.kind == "c" else x  # of real numbers ndarray's is the array itself
+
+
 def _flatten(x, order="C"):
     return moves.looked_at(x, lambda p: p.ravel(order)).copy()
 
@@ -148,8 +152,8 @@ METHODS = (
         "put": _put,
         "flatten": _flatten,
         "astype": _astype,
-        "conj": protocol.conjugate,
-        "conjugate": protocol.conjugate,
+        "conj": _conj,
+        "conjugate": _conj,
         "compress": _compress,
         "choose": lambda x, choices, **kwargs: plain_of(x).choose(choices, **kwargs),
     }

@@ -296,6 +296,8 @@ def where(condition, *branches):
         raise ValueError("either both or neither of x and y should be given")
     x, y = (np.asarray(b) if isinstance(b, (list, tuple)) else b for b in branches)
     x, y = (array(b) if isinstance(b, np.ndarray) and b.dtype == object else b for b in (x, y))
+    # A traced number is one of float64 for NumPy's promotion, unlike Python's floats.
+    x, y = (array(b) if isinstance(b, Traced) else b for b in (x, y))
     if not _any_traced(x, y):
         out = np.where(condition, plain_of(x), plain_of(y))
         return plain_array(out) if isinstance(x, Array) or isinstance(y, Array) else out

@@ -8,6 +8,7 @@ from dualtape.arrays.reductions import as_array, sum_
 from dualtape.core import linear
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced, to_number
+from dualtape.core.view import view_by
 
 __all__ = ["dot", "einsum", "inner", "matmul", "outer", "tensordot", "vdot"]
 
@@ -156,6 +157,11 @@ def einsum(*operands, out=None, optimize=False, dtype=None, order="K", casting="
     arrays = [x for x in parsed if is_array(x)]
     subscripts = sources.split(",")
     np.einsum_path(f"{sources}->{target}", *[x for x in outlines if is_array(x)])  # raises NumPy's errors
+    if len(arrays) == 1 and set(sources) == set(target) and isinstance(arrays[0], Array):
+        text, options = f"{sources}->{target}", {"optimize": optimize, "dtype": dtype, "order": order}
+        view = view_by(arrays[0], lambda p: np.einsum(text, p, **options, casting=casting))
+        if view is not None:  # nothing is summed: NumPy gives a view, into which the program may write
+            return view
     if dtype is not None:
         for x in arrays:
             if not np.can_cast(x.dtype, dtype, casting):

@@ -121,6 +121,11 @@ def label_of(function, method):
     return name if method == "__call__" else f"{name}.{method}"
 
 
+def _answers_itself(x):
+    """Whether an operand is of a class around arrays (units, labels) that NumPy asks next."""
+    return not isinstance(x, (np.ndarray, np.generic, Array, Traced)) and hasattr(type(x), "__array_ufunc__")
+
+
 def ufunc(function, method, inputs, kwargs):
     """A ufunc with a traced array among its operands.
 
@@ -143,6 +148,8 @@ def ufunc(function, method, inputs, kwargs):
     ConversionError
         If the result, which is traced, was to go into a plain array.
     """
+    if any(map(_answers_itself, inputs)):
+        return NotImplemented
     label = label_of(function, method)
     if not known(function):
         raise no_rule(label)
@@ -167,7 +174,7 @@ def ufunc(function, method, inputs, kwargs):
     if outs and outs[0] is not None:
         casting = kwargs.get("casting", "same_kind")
         if not isinstance(result, tuple):
-            return store(outs[0], result, label, casting)
+            return store(outs[0], result, label, casting, method in ("__call__", "outer"))
         return tuple(r if o is None else store(o, r, label, casting) for o, r in zip(outs, result, strict=True))
     return result
 
@@ -214,8 +221,20 @@ def _at_least_double(x):
     return x.astype(np.result_type(x.dtype, np.float64)) if is_array(x) else x
 
 
-def store(out, result, label, casting="same_kind"):
-    """Put a result into ``out=``."""
+# Functions whose ``out=`` must have the shape of the result; into that of others the result is broadcast.
+EXACT_OUT = {
+    "sum", "mean", "var", "std", "max", "amax", "min", "amin", "ptp", "prod", "median", "trace", "cumsum", "cumprod",
+    "cumulative_sum", "cumulative_prod", "nansum", "nanmean", "nanvar", "nanstd", "nanmax", "nanmin", "nanprod",
+    "nanmedian", "nancumsum", "nancumprod", "take", "compress", "round", "around", "dot", "einsum", "multi_dot",
+}  # fmt: skip
+
+
+def store(out, result, label, casting="same_kind", stretches=True):
+    """Put a result into ``out=``, which may be larger where it `stretches`."""
+    if not stretches and np.shape(plain_of(result)) != np.shape(out):
+        raise ValueError(
+            f"{label}: the output array has the shape {np.shape(out)}, the result {np.shape(plain_of(result))}"
+        )
     if isinstance(out, Array):
         if (
             np.shape(plain_of(result)) != out.shape
@@ -436,7 +455,8 @@ def function(f, args, kwargs):
     if len(args) > 2 or "out" in kwargs:
         args, kwargs, out = _without_out(f, args, kwargs)
         if out is not None:
-            return store(out, implementation(*args, **kwargs), f"np.{f.__name__}")
+            result = implementation(*args, **kwargs)
+            return store(out, result, f"np.{f.__name__}", stretches=f.__name__ not in EXACT_OUT)
     out = implementation(*args, **kwargs)
     if type(out) is np.ndarray and out.dtype.kind in "fc" and type(implementation) is not functools.partial:
         return plain_array(out)  # what comes from arrays that accept traced values accepts them too

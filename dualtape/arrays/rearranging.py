@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dualtape.arrays.moves import array, gather, positions
+from dualtape.arrays.moves import array, gather, laid_out, positions
 from dualtape.arrays.protocol import constant, no_rule, register
 from dualtape.arrays.reductions import as_array
 from dualtape.core.array import Array
@@ -65,12 +65,12 @@ def rearranged(function, operands):
     for x in arrays:
         numbers.append(positions(x.shape) + start)
         start += x.size
-    places = function(*numbers)
+    places = laid_out(np.asarray(function(*numbers)), np.asarray(out))
     zero = np.zeros(1, dtype=dtype)
     flat = np.concatenate([zero, *[np.reshape(x, -1) for x in arrays]])
     if flat.dtype != dtype:
         flat = flat.astype(dtype)
-    return element(gather(flat, (np.asarray(places),)))
+    return element(gather(flat, (places,)))
 
 
 # --- joins -------------------------------------------------------------------------------------------------------
@@ -207,7 +207,10 @@ def _changed(name, function, a, values):
     if a.dtype.kind not in "fc" and level_of(values):
         raise conversion(f"np.{name} into an array of {a.dtype}", "Make the array with a floating dtype: dt.zeros(n).")
 
-    function(np.array(plain_of(a)), plain_operand(values))  # raises NumPy's errors
+    plain = plain_operand(values)
+    if isinstance(values, (list, tuple)):
+        plain = plain.tolist()  # whose numbers take the array's dtype
+    function(np.array(plain_of(a)), plain)  # raises NumPy's errors
 
     def moved(a, values):
         out = np.array(a)
@@ -250,8 +253,9 @@ def partition(a, kth, axis=-1, kind="introselect", order=None):
     x = as_array(a)
     if axis is None:
         x, axis = np.ravel(x), -1
-    places = np.argpartition(plain_of(x), plainly(kth), axis=axis, kind=kind)
-    return np.take_along_axis(x, places, axis)
+    plain = plain_of(x)
+    places = np.argpartition(plain, plainly(kth), axis=axis, kind=kind)
+    return np.take_along_axis(x, laid_out(places, plain), axis)
 
 
 @register(np.sort_complex)

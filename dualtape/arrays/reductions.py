@@ -224,13 +224,12 @@ def _plain_prod(x, axes, keepdims):
 
 def _others(x, axes):
     """For each element the product of the others along the axes."""
+    if x.size == 0:
+        return x
     rest = [k for k in range(x.ndim) if k not in axes]
     order = (*rest, *axes)
     moved = np.transpose(x, order)
     flat = np.reshape(moved, (*[x.shape[k] for k in rest], -1))
-    n = flat.shape[-1]
-    if n == 0:
-        return x
     one = np.ones((*flat.shape[:-1], 1), dtype=x.dtype)
     before = _running(np.concatenate([one, flat[..., :-1]], axis=-1))
     after = np.flip(_running(np.concatenate([one, np.flip(flat, -1)[..., :-1]], axis=-1)), -1)
@@ -344,4 +343,6 @@ def reduce(function, x, axes, keepdims, start=None, mask=True):
     for k in range(first, len(rows)):
         step = function(result, rows[k])
         result = step if chosen is None else _where(chosen[k], step, result)
+    if first and len(rows) == 1 and isinstance(result, Array):
+        result = result.copy()  # the operand itself so far, into which the program may not write
     return np.reshape(result, [1 if k in axes else n for k, n in enumerate(x.shape)]) if keepdims else result

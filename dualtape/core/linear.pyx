@@ -116,6 +116,21 @@ cdef object record_total(View a, tuple axes, bint keepdims):
     return record_sum(x, kind, axes, keepdims, value, out, None)
 
 
+cdef View transposed_by(View a, object order):
+    """An array whose axes in memory are those of the result in some order, as that result."""
+    cdef Py_ssize_t shape[MAX_DIMS]
+    cdef Py_ssize_t step[MAX_DIMS]
+    cdef int k, place
+    for k in range(a.nd):
+        place = order[k]
+        shape[place] = a.shape_[k]
+        step[place] = a.step_[k]
+    for k in range(a.nd):
+        a.shape_[k] = shape[k]
+        a.step_[k] = step[k]
+    return a
+
+
 def chosen(a, tuple axes, bint keepdims, value, weights):
     """A reduction whose derivative by each element is a constant weight, as a node in C.
 
@@ -147,6 +162,7 @@ cdef object record_sum(View x, int kind, tuple axes, bint keepdims, object value
     cdef dt_array_node *node
     cdef Py_ssize_t step[MAX_DIMS]
     cdef int k, j = 0, arity = 1 if weights is None else 2
+    cdef object order = None
     cdef uintptr_t bits
     node = <dt_array_node *>tape.node_room(sizeof(dt_array_node) - (3 - arity) * sizeof(dt_operand))
     if weights is not None:
@@ -176,9 +192,14 @@ cdef object record_sum(View x, int kind, tuple axes, bint keepdims, object value
         tape.t.arrays |= 2
         return new_var(tape, DT_ARRAY, <uint32_t>bits, <uint32_t>(bits >> 32), value)
     if out is None:
-        value = np.asarray(value, order="C")
+        value = np.asarray(value)
+        if not cnp.PyArray_IS_C_CONTIGUOUS(value):  # NumPy lays it out as the array lies
+            order = np.argsort([-n for n in value.strides], kind="stable")
+            value = np.ascontiguousarray(value.transpose(order))
         out = fresh_of(tape, kind, cnp.PyArray_NDIM(value), <Py_ssize_t *>cnp.PyArray_DIMS(value))
         memcpy(memory_of(out.store), cnp.PyArray_DATA(value), cnp.PyArray_NBYTES(value))
+        if order is not None:
+            out = transposed_by(out, order)
     for k in range(x.nd):
         if axes is None or k in axes:
             step[k] = 0

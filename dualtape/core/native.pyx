@@ -184,6 +184,7 @@ cdef object record(int row, object x, object y, object z, int arity, View target
     own = given
     constants = None
     held = None
+    cdef object layouts = None
     # Which operands there are, and the shape of the result.
     for k in range(arity):
         arg = <object>given.x[k]
@@ -229,6 +230,8 @@ cdef object record(int row, object x, object y, object z, int arity, View target
             elif <void *>tape != <void *>(<Var>arg).owner:
                 return None
         elif type(arg) is np.ndarray:
+            if cnp.PyArray_NDIM(arg) > 1 and not cnp.PyArray_IS_C_CONTIGUOUS(arg):
+                layouts = (k, arg, layouts)
             arg = kind_of_constant(arg, arity, &operand[k].kind)
             if arg is None:
                 return None
@@ -256,8 +259,8 @@ cdef object record(int row, object x, object y, object z, int arity, View target
     for i in range(nd):
         n *= shape[i]
     if target is not None:
-        if target.nd != nd:
-            return None
+        if target.store.tape is not tape or target.nd != nd:
+            return None  # of another differentiation, to whose level or to this one's it is to be raised
         for i in range(nd):
             if target.shape_[i] != shape[i]:
                 return None
@@ -301,7 +304,8 @@ cdef object record(int row, object x, object y, object z, int arity, View target
                 operand[k].step[i] = 0
     if rows[row].flags & DT_NEEDS_SCIPY:
         load_special()
-    if not flat and target is None and nd > 1 and memory_order(arity, nd, shape, operand, order):
+    if target is None and nd > 1 and (not flat or layouts is not None) and in_order_of(
+            arity, nd, shape, operand, layouts, order):
         # The result's axes lie in memory as the operands' do: all is done with the axes in that order.
         for i in range(nd):
             moved[i] = shape[order[i]]
@@ -332,6 +336,29 @@ cdef object record(int row, object x, object y, object z, int arity, View target
             a.step_[order[i]] = shape[i]
         return a
     return finish(row, kind, out_kind, arity, tape, operand, given, constants, nd, shape, n, flat, target, False)
+
+
+cdef bint in_order_of(int arity, int nd, const Py_ssize_t *shape, const Operand *operand, object layouts,
+                      int *order) except -1:
+    """`memory_order`, by how plain arrays lie that have been copied: `layouts` is (operand, array, further ones)."""
+    cdef Operand seen[3]
+    cdef Py_ssize_t own[MAX_DIMS]
+    cdef Py_ssize_t step[MAX_DIMS]
+    cdef int i, k
+    if layouts is None:
+        return memory_order(arity, nd, shape, operand, order)
+    for k in range(arity):
+        seen[k] = operand[k]
+    while layouts is not None:
+        k = layouts[0]
+        array = layouts[1]
+        layouts = layouts[2]
+        for i in range(cnp.PyArray_NDIM(array)):
+            own[i] = cnp.PyArray_DIM(array, i)
+            step[i] = cnp.PyArray_STRIDE(array, i)
+        align(nd, shape, cnp.PyArray_NDIM(array), own, step, seen[k].step)
+        seen[k].contiguous = False
+    return memory_order(arity, nd, shape, seen, order)
 
 
 cdef object finish(int row, int kind, int out_kind, int arity, Tape tape, Operand *operand, PyObjects given,

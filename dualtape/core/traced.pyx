@@ -419,6 +419,14 @@ cdef class Traced:
         """The complex conjugate; a real number is its own."""
         return self._linear_part(conjugate_of) if has_complex_core(self) else self
 
+    def conj(self):
+        """As `conjugate`."""
+        return self.conjugate()
+
+    def copy(self):
+        """The number itself, which never changes; as of NumPy's scalars."""
+        return self
+
     def __neg__(self):
         return unary(DT_NEG, self)
 

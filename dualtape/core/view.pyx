@@ -128,6 +128,8 @@ cdef int raise_level(Storage s, object like) except -1:
         data_of(s)
         inner = twin(s)
         s.data = flat_view(inner)
+        if tape is not None:
+            tape.boxed = True  # adjoints may depend on what the storage held
         s.p = NULL
         s.first = NO_SCALARS
         s.needed = False

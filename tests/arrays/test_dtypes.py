@@ -436,3 +436,15 @@ def test_sums_of_all_elements_are_numpys(shape, kind):
 def test_a_rule_and_a_node_read_the_same_numbers():
     """The rule keeps a copy in double precision; the node reads the memory itself."""
     check(lambda x: x * np.array(1.2) + np.log(x), numbers((), np.float32))
+
+
+def test_where_promotes_elements_as_numpys_scalars():
+    mask, single = np.array([True, False]), np.float32([1.0, 2.0])
+
+    def f(x):
+        out = np.where(mask, x[0] * x[1], single) * np.where(mask, single, x[1])
+        assert out.dtype == np.float64
+        return np.sum(out)
+
+    np.testing.assert_allclose(dt.gradient(f, np.array([3.0, 0.1])), [0.1, 5.0], rtol=1e-15)
+    np.testing.assert_allclose(dt.hessian(f, np.array([3.0, 0.1])), [[0.0, 1.0], [1.0, 0.0]], rtol=1e-15)

@@ -204,3 +204,20 @@ def test_extended_complex_and_half_precision():
     for found in (dt.gradient(lambda x: np.sum(np.sin(x)), half), dt.jacobian(np.sin, half), dt.hessian(np.prod, half)):
         assert found.dtype == np.float16
     np.testing.assert_allclose(dt.gradient(lambda x: np.sum(np.sin(x)), half), np.cos(half), rtol=2e-3)
+
+
+@pytest.mark.parametrize("shape", [(4, 2, 3), (5, 3), (1, 3), (6, 6)])
+@pytest.mark.parametrize(
+    "function",
+    [np.sum, np.mean, np.max, np.prod, np.std, np.median, np.ptp, np.add.reduce, np.add.accumulate, np.cumsum],
+)
+def test_out_of_another_shape_is_an_error(function, shape):
+    x = np.arange(6.0).reshape(2, 3)
+
+    def f(x):
+        with pytest.raises(ValueError):
+            function(x, axis=0, out=dt.zeros(shape))
+        return np.sum(x)
+
+    dt.gradient(f, x)
+    dt.pushforward(f, x, x)
