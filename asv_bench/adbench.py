@@ -1,9 +1,9 @@
 """ADBench's four objectives: `python asv_bench/adbench.py`.
 
 Prints the time of each objective, of its gradient or Jacobian, and the ratio of the two. The Jacobian of bundle
-adjustment is sparse and found by blocks. The gradients of the mixture and of the LSTM are measured with HIPS autograd
-and JAX as well, where they are installed: the same programs, which find their module in the place of NumPy. Compiling
-is not measured, nor is PyTorch, which has no such module.
+adjustment is sparse and found by blocks. The gradients of the mixture and of the LSTM are measured with HIPS autograd,
+JAX and PyTorch as well, where they are installed: the same programs, which find their module in the place of NumPy
+(array-api-compat's for PyTorch). Compiling is not measured.
 """
 
 import argparse
@@ -49,7 +49,24 @@ def with_jax(name, point):
     return lambda: jax.block_until_ready(compiled(*point))
 
 
-LIBRARIES = {"autograd": with_autograd, "jax": with_jax}
+def with_torch(name, point):
+    import torch
+
+    torch.set_num_threads(1)
+    module = importlib.import_module("array_api_compat.torch")
+    *variables, data = (torch.asarray(v, dtype=torch.float64) for v in point)
+    for v in variables:
+        v.requires_grad_()
+    f = program(name, module)
+
+    def run():
+        value = f(*variables, data)
+        return value, torch.autograd.grad(value, variables)
+
+    return run
+
+
+LIBRARIES = {"autograd": with_autograd, "jax": with_jax, "torch": with_torch}
 
 
 def print_row(*cells):
