@@ -6,6 +6,7 @@ so that ``except TypeError`` keeps working in code that knows nothing of dualtap
 
 import os
 import sys
+import warnings
 
 __all__ = [
     "ConversionError",
@@ -13,6 +14,7 @@ __all__ = [
     "DualtapeError",
     "EscapedTracerError",
     "InputError",
+    "LostDerivativeWarning",
     "NoRuleError",
     "OptionError",
     "TapeMemoryError",
@@ -89,6 +91,10 @@ class NoRuleError(DualtapeError, TypeError):
 
 class InputError(DualtapeError, TypeError):
     """An argument of an operator, or what the function returned, cannot be differentiated."""
+
+
+class LostDerivativeWarning(DualtapeError, RuntimeWarning):
+    """A derivative may lack a part that no rule can find; a warning, not an error, since it may as well be right."""
 
 
 class OptionError(DualtapeError, ValueError):
@@ -168,6 +174,18 @@ def equal_singular_values():
     return NoRuleError(
         f"{user_line()}: np.linalg.norm(x, 2) and norm(x, -2) have no second derivative where two singular values are "
         "the largest, or the smallest."
+    )
+
+
+def lost_derivative(function, line=None):
+    """Warn of vectors of repeated eigenvalues or singular values; `line` is where they were computed."""
+    warnings.warn(
+        f"{line or user_line()}: {function} met repeated values, whose vectors are one basis of many. Derivatives "
+        "through these vectors may lack a part: those of (V * f(w)) @ V.T do, as do second derivatives. Of functions "
+        "of a matrix use dualtape.scipy.linalg.funm, expm, logm or sqrtm, of values alone np.linalg.eigvalsh or "
+        "svdvals. A projection on the whole space of equal values has its first derivative.",
+        LostDerivativeWarning,
+        stacklevel=stack_level(),
     )
 
 

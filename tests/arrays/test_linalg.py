@@ -1,5 +1,7 @@
 """numpy.linalg in every mode: real and complex, stacks, tall and wide, repeated and zero values."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -275,15 +277,22 @@ def test_symmetric_functions_of_repeated_values(name):
         "nuclear by svd": (lambda x: np.sum(la.svd(x)[1]), np.eye(len(x)), False),
         "log": (lambda x: np.sum(np.log(la.svdvals(x))), la.inv(x).T, False),
     }
+    vectors = ("sum of eigh", "squares", "eig", "nuclear by svd")
     for case, (f, expected, triangle) in cases.items():
         expected = full(expected) if triangle else expected
         close(dt.gradient(f, x), expected, 1e-13, case)
-        close(dt.jacobian(f, x, mode="forward"), expected, 1e-13, case)
+        # in forward mode vectors have tangents, used or not
+        with pytest.warns(dt.LostDerivativeWarning) if case in vectors else contextlib.nullcontext():
+            close(dt.jacobian(f, x, mode="forward"), expected, 1e-13, case)
 
 
 def test_projection_on_a_repeated_space():
     x = np.diag([1.0, 1.0, 4.0, 4.0]) + 0.0
-    f = lambda x: real_total(lambda x: la.eigh(x)[1][:, :2] @ la.eigh(x)[1][:, :2].T)(x)
+
+    def f(x):
+        v = la.eigh(x)[1][:, :2]
+        return real_total(lambda v: v @ v.T)(v)
+
     # The projection on the lower space is an integral of the resolvent over a circle around it.
     angles = 2 * np.pi * (np.arange(64) + 0.5) / 64
     circle = 1.0 + 1.5 * np.exp(1j * angles)
@@ -296,7 +305,8 @@ def test_projection_on_a_repeated_space():
 
     g = real_total(projection)
     close(dt.gradient(f, x), dt.gradient(g, x), 1e-12)
-    close(dt.pushforward(f, x, direction(x))[1], dt.pushforward(g, x, direction(x))[1], 1e-12)
+    with pytest.warns(dt.LostDerivativeWarning):
+        close(dt.pushforward(f, x, direction(x))[1], dt.pushforward(g, x, direction(x))[1], 1e-12)
 
 
 def test_singular_values_that_are_zero_have_derivative_zero():
