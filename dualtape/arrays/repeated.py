@@ -12,7 +12,7 @@ import numpy as np
 
 from dualtape.arrays.apply import apply
 from dualtape.core.array import Array
-from dualtape.core.values import level_of, plain_of
+from dualtape.core.values import level_of, plain_of, primal_at, tangents_at, tape_of
 from dualtape.errors import lost_derivative, user_line
 
 __all__ = ["Watch", "equal_pairs", "same_for_equal"]
@@ -34,8 +34,12 @@ def _pairs(w):
 
 def same_for_equal(bar, w):
     """Whether the adjoints of values are constants, the same for equal values: then no part is lost by them."""
-    if level_of(bar):
-        return False
+    while level := level_of(bar):
+        if tape_of(bar) is not None:
+            return False
+        if any(level_of(t) or np.any(plain_of(t)) for t in tangents_at(level, bar) if t is not None):
+            return False
+        bar = primal_at(level, bar)
     bar = np.broadcast_to(plain_of(bar), plain_of(w).shape)
     return bool(np.all((bar[..., None, :] == bar[..., :, None]) | ~equal_pairs(w)))
 
@@ -53,10 +57,12 @@ class Watch:
         As users call it.
     quiet : bool
         Whether the caller knows that nothing is lost.
+    inner : bool
+        Whether the caller is a rule for the values, so that the program reads these.
     """
 
-    def __init__(self, function, quiet=False):
-        self.function, self.quiet = function, quiet
+    def __init__(self, function, quiet=False, inner=False):
+        self.function, self.quiet, self.inner = function, quiet, inner
         self.line = None
         self.reached = set()
 
@@ -118,7 +124,7 @@ class Watch:
         columns = np.maximum.reduce([np.max(np.abs(b), axis=-2, initial=0.0) for b in bars])[..., None, :]
         dark = columns <= self._rounding(columns) * size
         unused = (columns == 0) & (wbar == 0)[..., None, :] & (size > 0)
-        values_too = "values" in reached or np.any(wbar)
+        values_too = self.inner or "values" in reached or np.any(wbar)
         lost = np.zeros(pairs.shape, bool)
         for turn, mixed in turns():
             lost |= np.abs(turn) > self._rounding(turn) * size

@@ -66,11 +66,10 @@ def _outside(q, x):
     return x - q @ (conjugate_transpose(q) @ x)
 
 
-def decomposed(x, full=False, function="np.linalg.svd", quiet=False):
+def decomposed(x, watch, full=False):
     """U, s and V^H of a stack of matrices."""
     m, n = x.shape[-2:]
     k = min(m, n)
-    watch = Watch(function, quiet)
 
     def rows_(s):
         return np.expand_dims(s, -2)
@@ -159,19 +158,20 @@ def _rectangle(d, p, q):
     return np.concatenate([square_, np.zeros((*square_.shape[:-2], more, q), square_.dtype)], axis=-2)
 
 
-_SECOND = "the second derivative of np.linalg.svdvals"
-
-
 def values(x):
     """Singular values alone."""
 
+    def vectors(x, quiet=False):
+        u, _, vh = decomposed(x, Watch("the second derivative of np.linalg.svdvals", quiet, inner=True))
+        return u, vh
+
     def jvp(k, t, out, x):
-        u, _, vh = decomposed(x, function=_SECOND)
+        u, vh = vectors(x)
         slopes = np.sum(np.conjugate(u) * (t @ conjugate_transpose(vh)), axis=-2).real
         return np.where(_nothing(out, x.shape), 0.0, slopes)
 
     def vjp(k, bar, out, x):
-        u, _, vh = decomposed(x, function=_SECOND, quiet=same_for_equal(bar, out))
+        u, vh = vectors(x, same_for_equal(bar, out))
         return (u * np.expand_dims(np.where(_nothing(out, x.shape), 0.0, bar), -2)) @ vh
 
     return apply(lambda x: values(x) if isinstance(x, Array) else np.linalg.svd(x, compute_uv=False), (x,), jvp, vjp)
@@ -187,7 +187,7 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     """np.linalg.svd."""
     x = matrices(as_array(a))
     if not hermitian:
-        return _svd_result()(*decomposed(x, full_matrices)) if compute_uv else values(x)
+        return _svd_result()(*decomposed(x, Watch("np.linalg.svd"), full_matrices)) if compute_uv else values(x)
     square(x)
     if not compute_uv:
         w = abs(eigvalsh(x))
@@ -268,7 +268,7 @@ def _lstsq(a, b, rcond):
             th = conjugate_transpose(t)
             extra = th @ (conjugate_transpose(p) @ x)
             dx = dx + p @ (conjugate_transpose(p) @ (th @ rest)) + extra - p @ (a @ extra)
-            u, _, vh = decomposed(a, quiet=True)
+            u, _, vh = decomposed(a, Watch("np.linalg.lstsq", quiet=True))
             ds = np.sum(np.conjugate(u) * (t @ conjugate_transpose(vh)), axis=-2).real
         dres = 2.0 * np.sum((np.conjugate(rest) * d).real, axis=0) if residuals.size else None
         return dx, dres, ds
@@ -286,7 +286,7 @@ def _lstsq(a, b, rcond):
         out = -(d @ conjugate_transpose(x))
         out = out + rest @ ((xbarh @ p) @ conjugate_transpose(p))
         out = out + (conjugate_transpose(p) @ x) @ (xbarh - (xbarh @ p) @ a)
-        u, _, vh = decomposed(a, quiet=True)
+        u, _, vh = decomposed(a, Watch("np.linalg.lstsq", quiet=True))
         return _real_like(out + (u * sbar) @ vh, a)
 
     return apply_parts(function, (a, b), jvp, vjp)

@@ -64,9 +64,8 @@ def on_diagonal(x):
 # --- Hermitian matrices --------------------------------------------------------------------------------------------
 
 
-def _vectors(x, uplo, function="np.linalg.eigh", quiet=False):
+def _vectors(x, uplo, watch):
     """Eigh of a whole Hermitian matrix."""
-    watch = Watch(function, quiet)
 
     def jvp(k, t, parts, x):
         w, v = parts
@@ -94,7 +93,7 @@ def anti_and_hermitian(x):
 
 def _values(x, uplo):
     def vectors(x, quiet=False):
-        return _vectors(x, uplo, "the second derivative of np.linalg.eigvalsh", quiet)[1]
+        return _vectors(x, uplo, Watch("the second derivative of np.linalg.eigvalsh", quiet, inner=True))[1]
 
     def jvp(k, t, out, x):
         v = vectors(x)
@@ -104,9 +103,7 @@ def _values(x, uplo):
         v = vectors(x, same_for_equal(bar, out))
         return (v * np.expand_dims(bar, -2)) @ conjugate_transpose(v)
 
-    return apply(
-        lambda x: _values(x, uplo) if isinstance(x, Array) else np.linalg.eigvalsh(x, uplo), (x,), jvp, vjp
-    )
+    return apply(lambda x: _values(x, uplo) if isinstance(x, Array) else np.linalg.eigvalsh(x, uplo), (x,), jvp, vjp)
 
 
 def _triangle(uplo):
@@ -124,7 +121,7 @@ def _eigh_result():
 def eigh(a, UPLO="L"):
     """np.linalg.eigh, a function of the triangle that it reads."""
     x = square(as_array(a))
-    return _eigh_result()(*_vectors(of_triangle(x, _triangle(UPLO)), UPLO))
+    return _eigh_result()(*_vectors(of_triangle(x, _triangle(UPLO)), UPLO, Watch("np.linalg.eigh")))
 
 
 @register(np.linalg.eigvalsh)
@@ -137,9 +134,8 @@ def eigvalsh(a, UPLO="L"):
 # --- any matrices --------------------------------------------------------------------------------------------------
 
 
-def _unscaled(x, function="np.linalg.eig", quiet=False):
+def _unscaled(x, watch):
     """Eig with vectors that change neither their length nor their phase along themselves."""
-    watch = Watch(function, quiet)
 
     def jvp(k, t, parts, x):
         w, v = parts
@@ -167,7 +163,7 @@ def _eig_result():
 @register(np.linalg.eig)
 def eig(a):
     """np.linalg.eig: vectors of length 1 whose largest component is real."""
-    w, v = _unscaled(square(as_array(a)))
+    w, v = _unscaled(square(as_array(a)), Watch("np.linalg.eig"))
     if not isinstance(v, Array) or v.size == 0:
         return _eig_result()(w, v)
     # each factor is exactly 1 and only has a derivative
@@ -191,7 +187,7 @@ def eigvals(a):
 def _eigenvalues(x):
     def vectors(x, out, quiet=False):
         """Eigenvectors in the order of the eigenvalues, which LAPACK may find in another one without vectors."""
-        w, v = _unscaled(x, "the second derivative of np.linalg.eigvals", quiet)
+        w, v = _unscaled(x, Watch("the second derivative of np.linalg.eigvals", quiet, inner=True))
         distance = abs(np.expand_dims(plain_of(out), -1) - np.expand_dims(plain_of(w), -2))
         order = np.argmin(distance, axis=-1)
         straight = np.arange(order.shape[-1])

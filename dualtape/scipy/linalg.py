@@ -12,11 +12,12 @@ from dualtape.arrays.spectra import of_triangle, square
 from dualtape.core.array import Array
 from dualtape.core.values import plain_of
 from dualtape.scipy.dispatch import instead_of
+from dualtape.scipy.hermitian_functions import funm
 from dualtape.scipy.matrix_functions import expm, logm, solve_continuous_lyapunov, solve_sylvester, sqrtm
 
 __all__ = [
-    "block_diag", "cho_factor", "cho_solve", "cholesky", "det", "expm", "inv", "logm", "lu_factor", "lu_solve", "solve",
-    "solve_continuous_lyapunov", "solve_sylvester", "solve_triangular", "sqrtm", "toeplitz",
+    "block_diag", "cho_factor", "cho_solve", "cholesky", "det", "expm", "funm", "inv", "logm", "lu_factor", "lu_solve",
+    "solve", "solve_continuous_lyapunov", "solve_sylvester", "solve_triangular", "sqrtm", "toeplitz",
 ]  # fmt: skip
 
 LinAlgError = scipy.linalg.LinAlgError
