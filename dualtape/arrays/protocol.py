@@ -143,6 +143,8 @@ def ufunc(function, method, inputs, kwargs):
     ConversionError
         If the result, which is traced, was to go into a plain array.
     """
+    if any(map(_has_own_rules, inputs)):
+        return NotImplemented
     label = label_of(function, method)
     if not known(function):
         raise no_rule(label)
@@ -170,6 +172,11 @@ def ufunc(function, method, inputs, kwargs):
             return store(outs[0], result, label, casting)
         return tuple(r if o is None else store(o, r, label, casting) for o, r in zip(outs, result, strict=True))
     return result
+
+
+def _has_own_rules(x):
+    """Whether an operand is an array of another library, which NumPy asks next: it may hold traced arrays."""
+    return hasattr(type(x), "__array_ufunc__") and not isinstance(x, (Array, np.ndarray, np.generic, Traced))
 
 
 @functools.cache
