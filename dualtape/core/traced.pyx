@@ -402,6 +402,9 @@ cdef class Traced:
     @property
     def dtype(self):
         """That of NumPy's scalars of this kind."""
+        # the mean of an object array makes a float of a sum that has a dtype
+        if sys._getframe(0).f_globals.get("__name__") == "numpy._core._methods":
+            raise AttributeError("dtype")
         return np.asarray(innermost(self)).dtype
 
     def __getitem__(self, key):

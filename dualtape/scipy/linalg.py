@@ -1,5 +1,7 @@
 """`scipy.linalg`: systems of equations, factorizations, and functions of matrices."""
 
+import functools
+
 import numpy as np
 import scipy.linalg
 
@@ -21,6 +23,18 @@ __all__ = [
 ]  # fmt: skip
 
 LinAlgError = scipy.linalg.LinAlgError
+
+
+def __getattr__(name):
+    """SciPy's other functions, of plain values."""
+    own = getattr(scipy.linalg, name)
+    if not callable(own) or isinstance(own, type):
+        return own
+
+    def without_rule(*args, **kwargs):
+        raise no_rule(f"scipy.linalg.{name}")
+
+    return instead_of(own)(functools.update_wrapper(without_rule, own))
 
 
 # --- systems of equations ------------------------------------------------------------------------------------------

@@ -199,3 +199,14 @@ def test_stacks_without_a_rule():
     for f in (lambda x: linalg.lu_factor(x)[0], lambda x: linalg.toeplitz(x)):
         with pytest.raises(NoRuleError):
             dt.gradient(lambda x, f=f: np.sum(f(x)), x)
+
+
+def test_other_functions_are_of_plain_values():
+    x = point(3, 3)
+    np.testing.assert_array_equal(linalg.hankel([1, 2]), scipy.linalg.hankel([1, 2]))
+    assert linalg.schur.__name__ == "schur"
+    for f in (linalg.schur, linalg.hankel, linalg.cosm, lambda x: linalg.solve_banded((1, 1), x, x[0])):
+        with pytest.raises(NoRuleError, match=r"scipy\.linalg"):
+            dt.gradient(lambda x, f=f: np.sum(f(x)[0]), x)
+    with pytest.raises(AttributeError):
+        linalg.nothing
