@@ -64,7 +64,7 @@ class Watch:
     def __init__(self, function, quiet=False, inner=False):
         self.function, self.quiet, self.inner = function, quiet, inner
         self.line = None
-        self.reached = set()
+        self.reached = set()  # and not forgotten after a sweep: several may run together
 
     def results(self, parts, w):
         """The results, of which a sweep notes which ones it comes from."""
@@ -113,18 +113,17 @@ class Watch:
             vectors. The first is the adjoint of the turn, which is zero where the basis does not matter. The second is
             zero where no part is lost; None where that is not known.
         """
-        reached, self.reached = self.reached, set()
         if self.quiet or not np.any(pairs := _pairs(w)):
             return
         bars = [plain_of(b) for b in vectors]
         wbar = plain_of(wbar)
-        if "vectors" not in reached and not any(np.any(b) for b in bars):
+        if "vectors" not in self.reached and not any(np.any(b) for b in bars):
             return
         size = np.maximum.reduce([_largest(b) for b in bars])
         columns = np.maximum.reduce([np.max(np.abs(b), axis=-2, initial=0.0) for b in bars])[..., None, :]
         dark = columns <= self._rounding(columns) * size
         unused = (columns == 0) & (wbar == 0)[..., None, :] & (size > 0)
-        values_too = self.inner or "values" in reached or np.any(wbar)
+        values_too = self.inner or "values" in self.reached or np.any(wbar)
         lost = np.zeros(pairs.shape, bool)
         for turn, mixed in turns():
             lost |= np.abs(turn) > self._rounding(turn) * size

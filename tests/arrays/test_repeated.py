@@ -232,6 +232,25 @@ def test_second_derivatives_that_are_right():
     close(dt.hessian(lambda x: la.slogdet(x)[1], np.eye(2)).reshape(4, 4), -np.eye(4)[[0, 2, 1, 3]], 1e-14)
 
 
+def test_every_operator_warns():
+    f = by_eigh(np.sqrt)
+    back = dt.pullback(f, np.eye(3))[1]
+    ways = {
+        "reverse": lambda: dt.jacobian(f, np.eye(3), mode="reverse"),
+        "forward": lambda: dt.jacobian(f, np.eye(3), mode="forward"),
+        "auto": lambda: dt.jacobian(f, np.eye(3)),
+        "pullback": lambda: back(np.ones((3, 3))),
+        "pullback again": lambda: back(np.ones((3, 3))),
+        "hvp": lambda: dt.hvp(lambda x: element(f(x)), np.eye(3), np.ones((3, 3))),
+        "single precision": lambda: dt.gradient(lambda x: element(f(x)), np.eye(3, dtype=np.float32)),
+    }
+    for way, find in ways.items():
+        with warnings.catch_warnings(record=True) as met:
+            warnings.simplefilter("always")
+            find()
+        assert any(w.category is dt.LostDerivativeWarning for w in met), way
+
+
 def test_the_polar_factor_in_every_order():
     # of values that are equal: M (M^T E - E^T M) / 2 s of M = s * orthogonal
     x = 2.0 * Q
