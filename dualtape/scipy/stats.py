@@ -12,7 +12,7 @@ from dualtape.arrays.reductions import as_array
 from dualtape.core.array import Array
 from dualtape.core.values import level_of, plain_of
 from dualtape.scipy.dispatch import is_traced
-from dualtape.scipy.tails import log_tail
+from dualtape.scipy.tails import BETA, GAMMA, T, integral_of_tail
 
 __all__ = ["beta", "binom", "expon", "gamma", "lognorm", "multivariate_normal", "norm", "poisson", "t"]
 
@@ -172,27 +172,15 @@ def _integral(own, method, log_density, tail):
         plain = [plain_of(s) for s in shapes]
         if not any(map(level_of, shapes)):
             return by_value(y, *plain)
-        log_of_line, line, middle = tail
-        sign = np.where(plain_of(y) <= middle(*plain), 1.0, -1.0)
-        log_part = log_tail(log_of_line, line(y, *shapes), shapes, sign)
-        own_tail = sign == side
-        if logarithm:
-            rest = np.where(own_tail, -1.0, log_part)
-            out = np.where(own_tail, log_part, np.log1p(-np.exp(rest)))
-        else:
-            part = np.exp(log_part)
-            out = np.where(own_tail, part, 1.0 - part)
-        return with_value(out, getattr(own, method)(plain_of(y), *plain))
+        out, value = integral_of_tail(tail, y, shapes, upper, logarithm), getattr(own, method)(plain_of(y), *plain)
+        # infinitely many degrees of freedom make no difference any more
+        return np.where(np.isfinite(plain_of(out)), with_value(out, value), value)
 
     return integral
 
 
 def _with_integrals(own, log_density, tail):
-    """The rules of a distribution whose integrals are SciPy's.
-
-    Of `tail`, the first is the logarithm of the density in a variable on the whole line, the second that variable, and
-    the third where the density in it is largest.
-    """
+    """The rules of a distribution whose integrals are SciPy's."""
     return {
         "logpdf": log_density,
         "pdf": lambda y, *shapes: np.exp(log_density(y, *shapes)),
@@ -213,26 +201,6 @@ def _log_t(y, df):
     return np.where(normal, -(y * y) / 2.0 - _LOG_ROOT, out) if np.any(normal) else out
 
 
-def _log_cosh(v):
-    return np.logaddexp(v, -v) - math.log(2.0)
-
-
-_TAIL_T = (
-    lambda v, df: -df * _log_cosh(v) - sp.betaln(0.5, df / 2.0),
-    lambda y, df: np.arcsinh(y / np.sqrt(df)),
-    lambda df: 0.0,
-)
-_TAIL_GAMMA = (
-    lambda v, a: a * v - np.exp(v) - sp.gammaln(a),
-    lambda y, a: np.log(y),
-    lambda a: a,
-)
-_TAIL_BETA = (
-    lambda v, a, b: a * sp.log_expit(v) + b * sp.log_expit(-v) - sp.betaln(a, b),
-    lambda y, a, b: np.log(y) - np.log1p(-y),
-    lambda a, b: a / (a + b),
-)
-
 norm = Distribution(
     scipy.stats.norm,
     (),
@@ -249,14 +217,14 @@ norm = Distribution(
 t = Distribution(
     scipy.stats.t,
     ("df",),
-    _with_integrals(scipy.stats.t, _log_t, _TAIL_T),
+    _with_integrals(scipy.stats.t, _log_t, T),
     lambda y, df: np.isfinite(y),
     _positive,
 )
 gamma = Distribution(
     scipy.stats.gamma,
     ("a",),
-    _with_integrals(scipy.stats.gamma, lambda y, a: sp.xlogy(a - 1.0, y) - y - sp.gammaln(a), _TAIL_GAMMA),
+    _with_integrals(scipy.stats.gamma, lambda y, a: sp.xlogy(a - 1.0, y) - y - sp.gammaln(a), GAMMA),
     lambda y, a: (y >= 0) & np.isfinite(y),
     _positive,
 )
@@ -266,7 +234,7 @@ beta = Distribution(
     _with_integrals(
         scipy.stats.beta,
         lambda y, a, b: sp.xlog1py(b - 1.0, -y) + sp.xlogy(a - 1.0, y) - sp.betaln(a, b),
-        _TAIL_BETA,
+        BETA,
     ),
     lambda y, a, b: (y >= 0) & (y <= 1),
     _positive,

@@ -6,15 +6,54 @@ to where the density has dropped by 20 digits, finds it to rounding, and, differ
 of every order: places and weights are plain.
 """
 
+import math
+
 import numpy as np
+import scipy.special as sp
 
 from dualtape.core.values import plain_of
 
-__all__ = ["log_tail"]
+__all__ = ["BETA", "GAMMA", "T", "integral_of_tail", "log_tail"]
+
+
+def _log_cosh(v):
+    return np.logaddexp(v, -v) - math.log(2.0)
+
+
+# For a distribution: the logarithm of the density in the variable on the line, that variable, and up to where its lower
+# tail is to be integrated, rather than the upper one.
+GAMMA = (
+    lambda v, a: a * v - np.exp(v) - sp.gammaln(a),
+    lambda y, a: np.log(y),
+    lambda a: a,
+)
+BETA = (
+    lambda v, a, b: a * sp.log_expit(v) + b * sp.log_expit(-v) - sp.betaln(a, b),
+    lambda y, a, b: np.log(y) - np.log1p(-y),
+    lambda a, b: a / (a + b),
+)
+T = (
+    lambda v, df: -df * _log_cosh(v) - sp.betaln(0.5, df / 2.0),
+    lambda y, df: np.arcsinh(y / np.sqrt(df)),
+    lambda df: 0.0,
+)
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(14)
 _PANELS = 14
 _DROP = 48.0
+
+
+def integral_of_tail(tail, y, shapes, upper, logarithm=False):
+    """The distribution function of `tail`, or 1 less it, or the logarithm, at points inside of the support."""
+    log_density, line, middle = tail
+    sign = np.where(plain_of(y) <= middle(*[plain_of(s) for s in shapes]), 1.0, -1.0)
+    log_part = log_tail(log_density, line(y, *shapes), shapes, sign)
+    own_tail = sign == (-1.0 if upper else 1.0)
+    if logarithm:
+        rest = np.where(own_tail, -1.0, log_part)
+        return np.where(own_tail, log_part, np.log1p(-np.exp(rest)))
+    part = np.exp(log_part)
+    return np.where(own_tail, part, 1.0 - part)
 
 
 def log_tail(log_density, start, shapes, sign):

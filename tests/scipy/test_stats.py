@@ -159,6 +159,9 @@ def test_broadcasting(name):
 def test_t_of_infinitely_many_degrees_of_freedom():
     close(dt.gradient(lambda x: stats.t.logpdf(x, np.inf), 0.7), -0.7, 1e-15)
     close(dt.pullback(lambda x: stats.t.logpdf(x, np.inf), 0.7)[0], scipy.stats.norm.logpdf(0.7), 1e-15)
+    value, back = dt.pullback(lambda df: stats.t.cdf(0.7, df), np.array([np.inf, 3.0]))
+    np.testing.assert_array_equal(value, scipy.stats.t.cdf(0.7, [np.inf, 3.0]))
+    assert back(np.ones(2))[0] == 0 and back(np.ones(2))[1] > 0
 
 
 def test_discrete():
