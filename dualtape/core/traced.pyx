@@ -511,7 +511,7 @@ cdef class Traced:
         return format(innermost(self), spec)
 
 
-# A number with keys, as NumPy's scalars are, not a sequence: that Python could iterate over, and NumPy takes for several.
+# A number with keys, as NumPy's scalars are, not a sequence: Python could iterate over it, and NumPy would.
 (<PyTypeObject *>Traced).tp_as_sequence.sq_item = NULL
 
 numbers.Real.register(Traced)
