@@ -6,6 +6,7 @@ so that ``except TypeError`` keeps working in code that knows nothing of dualtap
 
 import os
 import sys
+import warnings
 
 __all__ = [
     "ConversionError",
@@ -13,6 +14,7 @@ __all__ = [
     "DualtapeError",
     "EscapedTracerError",
     "InputError",
+    "LostDerivativeWarning",
     "NoRuleError",
     "OptionError",
     "TapeMemoryError",
@@ -67,6 +69,20 @@ def numpy_caller():
     return name
 
 
+def _by_pandas(remedy):
+    """What to do instead: where pandas asks, which takes what it stores to NumPy, that is to take its numbers out."""
+    for frame, _ in _frames():
+        module = frame.f_globals.get("__name__", "").partition(".")[0]
+        if module == "pandas":
+            return (
+                "pandas cannot hold traced values. Take the numbers out of its objects first, as in "
+                "series.to_numpy() * x, and put plain results into them (dt.stop_gradient)."
+            )
+        if module != "numpy":
+            break
+    return remedy
+
+
 class DualtapeError(Exception):
     """The base of all errors that dualtape raises itself."""
 
@@ -89,6 +105,10 @@ class NoRuleError(DualtapeError, TypeError):
 
 class InputError(DualtapeError, TypeError):
     """An argument of an operator, or what the function returned, cannot be differentiated."""
+
+
+class LostDerivativeWarning(DualtapeError, RuntimeWarning):
+    """A derivative may lack a part that no rule can find; a warning, not an error, since it may as well be right."""
 
 
 class OptionError(DualtapeError, ValueError):
@@ -114,7 +134,9 @@ def escaped():
 
 def conversion(what, remedy):
     """The error for a conversion that would drop the derivative."""
-    return ConversionError(f"{user_line()}: {what} of a traced value would drop its derivative silently. {remedy}")
+    return ConversionError(
+        f"{user_line()}: {what} of a traced value would drop its derivative silently. {_by_pandas(remedy)}"
+    )
 
 
 def no_array(remedy):
@@ -123,7 +145,7 @@ def no_array(remedy):
     what = f"{caller}()" if caller else "np.array(), np.asarray() or another function of NumPy's"
     return ConversionError(
         f"{user_line()}: {what} would make a plain array of traced values, which would drop their derivatives "
-        f"silently. {remedy}"
+        f"silently. {_by_pandas(remedy)}"
     )
 
 
@@ -171,6 +193,18 @@ def equal_singular_values():
     )
 
 
+def lost_derivative(function, line=None):
+    """Warn of vectors of repeated eigenvalues or singular values; `line` is where they were computed."""
+    warnings.warn(
+        f"{line or user_line()}: {function} met repeated values, whose vectors are one basis of many. Derivatives "
+        "through these vectors may lack a part: those of (V * f(w)) @ V.T do, as do second derivatives. Of functions "
+        "of a matrix use dualtape.scipy.linalg.funm, expm, logm or sqrtm, of values alone np.linalg.eigvalsh or "
+        "svdvals. A projection on the whole space of equal values has its first derivative.",
+        LostDerivativeWarning,
+        stacklevel=stack_level(),
+    )
+
+
 def no_memory(nodes, held, wanted):
     """The error for a tape, or a buffer of a sweep, that could not be allocated."""
     return TapeMemoryError(
@@ -188,11 +222,18 @@ def tape_full(nodes):
     )
 
 
+def numbers_of(kind):
+    """What to say of an object of a library whose numbers are to be taken out first."""
+    module = kind.__module__.partition(".")[0]
+    which = {"pandas": ".to_numpy()", "xarray": ".data"}.get(module)
+    return f" Use the {which} of objects of {module}." if which else ""
+
+
 def not_scalar(kind):
     """The error for a function that should have returned one number."""
     return InputError(
         f"the function returned {kind.__name__!r} where one real number is needed. For a vector of results use "
-        "dt.jacobian, for extra results has_aux=True."
+        f"dt.jacobian, for extra results has_aux=True.{numbers_of(kind)}"
     )
 
 
@@ -201,5 +242,5 @@ def unknown_result(kind):
     return InputError(
         f"the function returned an object of type {kind.__name__!r}, into which dualtape cannot see: derivatives in it "
         "would be lost. Return numbers, arrays, tuples, lists, dicts, namedtuples or dataclasses of them, or register "
-        "the class with optree.register_pytree_node(..., namespace='dualtape')."
+        f"the class with optree.register_pytree_node(..., namespace='dualtape').{numbers_of(kind)}"
     )

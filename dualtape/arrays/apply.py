@@ -8,7 +8,7 @@ from dualtape.core.traced import Traced
 from dualtape.core.values import apart, kept_primal, plain_array, plain_of, primal_at, tangents_at, wrap_dual, wrap_var
 from dualtape.errors import conversion
 
-__all__ = ["Outline", "apply", "apply_linear", "is_array", "unbroadcast"]
+__all__ = ["Outline", "apply", "apply_linear", "is_array", "unbroadcast", "with_value"]
 
 
 class Outline:
@@ -253,3 +253,10 @@ def _linear_tangents(function, outlines, tangents):
 
 def _zero(x):
     return np.zeros(x.shape, dtype=x.dtype if x.dtype.kind in "fc" else np.float64) if x.shape else 0.0
+
+
+def with_value(out, value):
+    """A result with the value that NumPy or SciPy finds, whose last digits a formula to be differentiated may miss."""
+    with np.errstate(invalid="ignore"):
+        rest = value - plain_of(out)
+    return out + np.where(np.isfinite(rest), rest, 0.0)

@@ -4,10 +4,10 @@ import functools
 
 import numpy as np
 
-from dualtape.arrays.apply import apply
+from dualtape.arrays.apply import apply, with_value
 from dualtape.arrays.parts import apply_parts
 from dualtape.arrays.products import conjugate_transpose
-from dualtape.arrays.protocol import no_rule, register
+from dualtape.arrays.protocol import register
 from dualtape.arrays.reductions import as_array
 from dualtape.arrays.singular import _outside, _wider, matrices
 from dualtape.arrays.spectra import diagonal, of_triangle, on_diagonal, square
@@ -80,7 +80,10 @@ def qr(a, mode="reduced"):
     x = matrices(as_array(a))
     plain = {"full": "reduced", "f": "reduced", "economic": "raw", "e": "raw"}.get(mode, mode)
     if plain == "raw":
-        raise no_rule("np.linalg.qr with mode='raw'")
+        values, parts = np.linalg.qr(plain_of(x), mode), _reflections(x)
+        if not isinstance(values, tuple):  # "economic"
+            return with_value(np.swapaxes(parts[0], -1, -2), values)
+        return tuple(with_value(p, v) for p, v in zip(parts, values, strict=True))
     if plain not in ("reduced", "complete", "r"):
         np.linalg.qr(np.eye(1), mode)  # raises NumPy's error
     q, r = _qr(x, "reduced" if plain == "r" else plain)
@@ -125,3 +128,30 @@ def _qr(x, mode):
 
 def _tall(x, m):
     return np.swapaxes(_wider(np.swapaxes(x, -1, -2), m), -1, -2)
+
+
+def _reflections(x):
+    """The transpose of R, with Householder's vectors below the diagonal of R, and their factors, as LAPACK has them."""
+    a = np.copy(x)
+    m, n = x.shape[-2:]
+    factors = []
+    for i in range(min(m, n)):
+        first, rest = a[..., i, i], a[..., i + 1 :, i]
+        plain = plain_of(first)
+        # nothing to reflect
+        none = ~np.any(plain_of(rest), axis=-1) & (plain.imag == 0)
+        square = np.sum((rest * np.conjugate(rest)).real, axis=-1) + (first * np.conjugate(first)).real
+        norm = np.sqrt(np.where(none, 1.0, square))
+        beta = np.where(none, first, -np.copysign(norm, plain.real))
+        factor = np.where(none, 0.0, (beta - first) / np.where(none, 1.0, beta))
+        below = rest / np.expand_dims(np.where(none, 1.0, first - beta), -1)
+        v = np.concatenate([np.ones((*below.shape[:-1], 1), below.dtype), below], axis=-1)
+        v = np.expand_dims(v, -1)
+        others = a[..., i:, i + 1 :]
+        turn = np.expand_dims(np.conjugate(factor), (-2, -1)) * (v @ (conjugate_transpose(v) @ others))
+        a[..., i:, i + 1 :] = others - turn
+        a[..., i, i] = beta
+        a[..., i + 1 :, i] = below
+        factors.append(as_array(factor))
+    factors = np.stack(factors, axis=-1) if factors else np.zeros((*x.shape[:-2], 0), x.dtype)
+    return np.swapaxes(a, -1, -2), factors

@@ -286,4 +286,10 @@ def _scalar_function(x, f, args, kwargs):
     return f._implementation(*args, **kwargs)
 
 
-traced.set_scalar_hooks(_scalar_attribute, _scalar_function)
+def _scalar_item(x, key):
+    if not isinstance(x, (Dual, Var)):
+        raise TypeError(f"{type(x).__name__!r} object is not subscriptable")
+    return moves.array(x)[key]
+
+
+traced.set_scalar_hooks(_scalar_attribute, _scalar_function, _scalar_item)

@@ -230,7 +230,8 @@ def _elements(x):
         return [flat[k] for k in range(flat.size)], x.shape
     number = traced.to_number(x)
     if number is None:
-        raise InputError(f"an array needs numbers, not {type(x).__name__!r}")
+        remedy = ". Use its .to_numpy()" if hasattr(x, "to_numpy") else ""
+        raise InputError(f"an array needs numbers, not {type(x).__name__!r}{remedy}")
     return [number], ()
 
 

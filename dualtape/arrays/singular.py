@@ -1,9 +1,11 @@
 """Singular values and what is made from them: svd, pinv, lstsq.
 
-With A = U S V^H, P = U^H dA V and F_ij = 1 / (s_j^2 - s_i^2): ds = Re diag(P), and dU = U (F o (P S + S P^H)),
-dV = V (F o (S P + P^H S)) within the spaces of the vectors (Townsend 2016). F is 0 for singular values that are
-equal up to rounding, as for eigenvalues. Singular values that are 0 up to rounding have derivative 0, as abs has, where
-they are computed alone; beside vectors they have that of the vectors' signs, so that (u * s) @ vh has its own.
+With A = U S V^H, P = U^H dA V and its Hermitian and anti-Hermitian parts H and K: ds = Re diag(P), and within the
+spaces of the vectors dU = U (F o H + G o K), dV = V (F o H - G o K), where F_ij = 1 / (s_j - s_i) and G_ij =
+1 / (s_j + s_i) (Townsend 2016, with its quotients by s_j^2 - s_i^2 taken apart). F is 0 for singular values that are
+equal up to rounding, as for eigenvalues, and G only where both are 0. Singular values that are 0 up to rounding have
+derivative 0, as abs has, where they are computed alone; beside vectors they have that of the vectors' signs, so that
+(u * s) @ vh has its own.
 """
 
 import functools
@@ -15,7 +17,9 @@ from dualtape.arrays.parts import apply_parts
 from dualtape.arrays.products import _real_like, conjugate_transpose
 from dualtape.arrays.protocol import register
 from dualtape.arrays.reductions import as_array
+from dualtape.arrays.repeated import Watch, same_for_equal
 from dualtape.arrays.spectra import (
+    anti_and_hermitian,
     diagonal,
     eigh,
     eigvalsh,
@@ -57,19 +61,12 @@ def _wider(x, n):
     return np.concatenate([x, np.zeros((*x.shape[:-1], more), x.dtype)], axis=-1)
 
 
-def _gaps(s, n):
-    """1 / (s_j^2 - s_i^2), as a product: squares of small values would seem equal before these do."""
-    longer = _wider(s, n)
-    total = np.expand_dims(longer, -2) + np.expand_dims(longer, -1)
-    return inverse_gaps(longer) / np.where(plain_of(total) == 0, 1.0, total)
-
-
 def _outside(q, x):
     """The part of columns that is orthogonal to those of q."""
     return x - q @ (conjugate_transpose(q) @ x)
 
 
-def decomposed(x, full=False):
+def decomposed(x, watch, full=False):
     """U, s and V^H of a stack of matrices."""
     m, n = x.shape[-2:]
     k = min(m, n)
@@ -82,34 +79,26 @@ def decomposed(x, full=False):
         v = conjugate_transpose(vh)
         p, q = u.shape[-1], v.shape[-1]
         inner = conjugate_transpose(u) @ t @ v
-        core = diagonal(inner)[..., :k]
-        by_u = _wider(inner[..., :k] * rows_(s), p)
-        by_v = _wider(conjugate_transpose(inner)[..., :k] * rows_(s), q)
-        turn_u = _gaps(s, p) * (by_u + conjugate_transpose(by_u))
-        turn_v = _gaps(s, q) * (by_v + conjugate_transpose(by_v))
-        if t.dtype.kind == "c":
-            spin = 0.5j * core.imag * _inverse(s, (m, n))
-            turn_u = turn_u + on_diagonal(_wider(spin, p))
-            turn_v = turn_v - on_diagonal(_wider(spin, q))
+        zero = _nothing(s, (m, n))
+        watch.tangents(s, lambda: _halves(plain_of(inner)[..., :k, :k], zero))
+        turn_u = _turned(_wider(inner[..., :k], p), s, zero)
+        turn_v = _turned(_wider(conjugate_transpose(inner)[..., :k], q), s, zero)
         du, dv = u @ turn_u, v @ turn_v
         if p < m:
             du = du + _outside(u, t @ v[..., :k]) * rows_(_inverse(s, (m, n)))
         if q < n:
             dv = dv + _outside(v, conjugate_transpose(t) @ u[..., :k]) * rows_(_inverse(s, (m, n)))
-        return du, core.real, conjugate_transpose(dv)
+        return du, diagonal(inner)[..., :k].real, conjugate_transpose(dv)
 
     def vjp(_, bars, parts, x):
         (u, s, vh), (ubar, sbar, vhbar) = parts, bars
         v, vbar = conjugate_transpose(vh), conjugate_transpose(vhbar)
         p, q = u.shape[-1], v.shape[-1]
         turn_u, turn_v = conjugate_transpose(u) @ ubar, conjugate_transpose(v) @ vbar
-        of_u, of_v = _gaps(s, p) * turn_u, _gaps(s, q) * turn_v
-        of_u = (of_u + conjugate_transpose(of_u))[..., :k] * rows_(s)
-        of_v = (of_v + conjugate_transpose(of_v))[..., :k] * rows_(s)
-        core = sbar
-        if ubar.dtype.kind == "c":
-            core = core + 0.5j * (diagonal(turn_u).imag[..., :k] - diagonal(turn_v).imag[..., :k]) * _inverse(s, (m, n))
-        inner = _wider(of_u, q) + conjugate_transpose(_wider(of_v, p)) + _rectangle(core, p, q)
+        zero = _nothing(s, (m, n))
+        watch.adjoints(s, sbar, [ubar[..., :k], vbar[..., :k]], lambda: _turns(turn_u, turn_v, zero))
+        of_u, of_v = _turned_back(turn_u, s, zero)[..., :k], _turned_back(turn_v, s, zero)[..., :k]
+        inner = _wider(of_u, q) + conjugate_transpose(_wider(of_v, p)) + _rectangle(sbar, p, q)
         out = u @ inner @ vh
         if p < m:
             rest = _outside(u, ubar[..., :k] * rows_(_inverse(s, (m, n))))
@@ -119,7 +108,45 @@ def decomposed(x, full=False):
             out = out + u[..., :k] @ conjugate_transpose(rest)
         return out
 
-    return apply_parts(lambda x: np.linalg.svd(x, full_matrices=full), (x,), jvp, vjp, reads=("out",))
+    parts = apply_parts(lambda x: np.linalg.svd(x, full_matrices=full), (x,), jvp, vjp, reads=("out",))
+    return watch.results(parts, parts[1])
+
+
+def _turned(inner, s, zero):
+    """The turn of vectors that an inner derivative causes."""
+    by_gap, by_sum = _factors(s, zero, inner.shape[-1])
+    adjoint = conjugate_transpose(inner)
+    return 0.5 * (by_gap * (inner + adjoint) + by_sum * (inner - adjoint))
+
+
+def _turned_back(turn, s, zero):
+    """The transpose of `_turned`."""
+    by_gap, by_sum = _factors(s, zero, turn.shape[-1])
+    gap, total = by_gap * turn, by_sum * turn
+    return 0.5 * (gap + conjugate_transpose(gap) + total - conjugate_transpose(total))
+
+
+def _factors(s, zero, n):
+    """1 / (s_j - s_i) and 1 / (s_j + s_i), 0 where they would be infinite up to rounding."""
+    longer, none = _wider(s, n), np.ones((*zero.shape[:-1], n), bool)
+    none[..., : zero.shape[-1]] = zero
+    none = none[..., None, :] & none[..., :, None]
+    total = np.expand_dims(longer, -2) + np.expand_dims(longer, -1)
+    return inverse_gaps(longer), np.where(none, 0.0, 1.0 / np.where(none, 1.0, total))
+
+
+def _halves(inner, zero):
+    """What turns both vectors of a pair alike; of values that are zero also what turns them against each other."""
+    adjoint = np.conjugate(np.swapaxes(inner, -1, -2))
+    return inner + adjoint, np.where(zero[..., None, :], inner - adjoint, 0.0)
+
+
+def _turns(turn_u, turn_v, zero):
+    """The adjoints of turns within spaces: of both bases together, of values that are zero also of each by itself."""
+    k = zero.shape[-1]
+    of_u, of_v = plain_of(turn_u)[..., :k, :k], plain_of(turn_v)[..., :k, :k]
+    alone = np.where(zero[..., None, :], of_u, 0.0)
+    return [anti_and_hermitian(of_u + of_v), (anti_and_hermitian(alone)[0], np.zeros_like(alone))]
 
 
 def _rectangle(d, p, q):
@@ -134,13 +161,17 @@ def _rectangle(d, p, q):
 def values(x):
     """Singular values alone."""
 
+    def vectors(x, quiet=False):
+        u, _, vh = decomposed(x, Watch("the second derivative of np.linalg.svdvals", quiet, inner=True))
+        return u, vh
+
     def jvp(k, t, out, x):
-        u, _, vh = decomposed(x)
+        u, vh = vectors(x)
         slopes = np.sum(np.conjugate(u) * (t @ conjugate_transpose(vh)), axis=-2).real
         return np.where(_nothing(out, x.shape), 0.0, slopes)
 
     def vjp(k, bar, out, x):
-        u, _, vh = decomposed(x)
+        u, vh = vectors(x, same_for_equal(bar, out))
         return (u * np.expand_dims(np.where(_nothing(out, x.shape), 0.0, bar), -2)) @ vh
 
     return apply(lambda x: values(x) if isinstance(x, Array) else np.linalg.svd(x, compute_uv=False), (x,), jvp, vjp)
@@ -156,7 +187,7 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     """np.linalg.svd."""
     x = matrices(as_array(a))
     if not hermitian:
-        return _svd_result()(*decomposed(x, full_matrices)) if compute_uv else values(x)
+        return _svd_result()(*decomposed(x, Watch("np.linalg.svd"), full_matrices)) if compute_uv else values(x)
     square(x)
     if not compute_uv:
         w = abs(eigvalsh(x))
@@ -237,7 +268,7 @@ def _lstsq(a, b, rcond):
             th = conjugate_transpose(t)
             extra = th @ (conjugate_transpose(p) @ x)
             dx = dx + p @ (conjugate_transpose(p) @ (th @ rest)) + extra - p @ (a @ extra)
-            u, _, vh = decomposed(a)
+            u, _, vh = decomposed(a, Watch("np.linalg.lstsq", quiet=True))
             ds = np.sum(np.conjugate(u) * (t @ conjugate_transpose(vh)), axis=-2).real
         dres = 2.0 * np.sum((np.conjugate(rest) * d).real, axis=0) if residuals.size else None
         return dx, dres, ds
@@ -255,7 +286,7 @@ def _lstsq(a, b, rcond):
         out = -(d @ conjugate_transpose(x))
         out = out + rest @ ((xbarh @ p) @ conjugate_transpose(p))
         out = out + (conjugate_transpose(p) @ x) @ (xbarh - (xbarh @ p) @ a)
-        u, _, vh = decomposed(a)
+        u, _, vh = decomposed(a, Watch("np.linalg.lstsq", quiet=True))
         return _real_like(out + (u * sbar) @ vh, a)
 
     return apply_parts(function, (a, b), jvp, vjp)

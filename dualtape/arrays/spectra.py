@@ -2,8 +2,8 @@
 
 With A V = V diag(w) and B = V^-1 dA V, dw = diag(B) and dV = V (F o B), where F_ij = 1 / (w_j - w_i) (Giles 2008).
 Where two eigenvalues are equal up to rounding, their vectors are any basis of the space that they span, and F is 0
-there: that space and its dimension do not turn within itself. What depends on the space alone, and not on the basis,
-gets its derivative; see the page on corners of the documentation.
+there: the basis does not turn within the space. What depends on the space alone, and not on the basis, gets its
+derivative; `repeated` warns where a part is lost.
 """
 
 import functools
@@ -15,10 +15,11 @@ from dualtape.arrays.parts import apply_parts
 from dualtape.arrays.products import _real_like, conjugate_transpose
 from dualtape.arrays.protocol import register
 from dualtape.arrays.reductions import as_array
+from dualtape.arrays.repeated import Watch, equal_pairs, same_for_equal
 from dualtape.core.array import Array
 from dualtape.core.values import plain_of
 
-__all__ = ["eig", "eigh", "eigvals", "eigvalsh", "inverse_gaps", "of_triangle"]
+__all__ = ["anti_and_hermitian", "eig", "eigh", "eigvals", "eigvalsh", "inverse_gaps", "of_triangle"]
 
 
 def result_type(function):
@@ -45,10 +46,7 @@ def square(x):
 def inverse_gaps(w):
     """1 / (w_j - w_i) for all pairs, 0 where the two are equal up to the rounding of the largest."""
     gap = np.expand_dims(w, -2) - np.expand_dims(w, -1)
-    plain = plain_of(gap)
-    largest = np.max(np.abs(plain_of(w)), axis=-1, initial=0.0)[..., None, None]
-    same = np.abs(plain) <= 8 * max(w.shape[-1], 1) * np.finfo(plain.dtype).eps * largest
-    same |= np.eye(w.shape[-1], dtype=bool)
+    same = equal_pairs(w)
     return np.where(same, 0.0, 1.0 / np.where(same, 1.0, gap))
 
 
@@ -66,38 +64,46 @@ def on_diagonal(x):
 # --- Hermitian matrices --------------------------------------------------------------------------------------------
 
 
-def _vectors(x, uplo):
+def _vectors(x, uplo, watch):
     """Eigh of a whole Hermitian matrix."""
 
     def jvp(k, t, parts, x):
         w, v = parts
         inner = conjugate_transpose(v) @ t @ v
+        watch.tangents(w, lambda: [plain_of(inner)])
         return diagonal(inner).real, v @ (inverse_gaps(w) * inner)
 
     def vjp(k, bars, parts, x):
         w, v = parts
-        inner = on_diagonal(bars[0]) + inverse_gaps(w) * (conjugate_transpose(v) @ bars[1])
+        inner = conjugate_transpose(v) @ bars[1]
+        watch.adjoints(w, bars[0], bars[1:], lambda: [anti_and_hermitian(inner)])
+        inner = on_diagonal(bars[0]) + inverse_gaps(w) * inner
         return v @ inner @ conjugate_transpose(v)
 
-    return apply_parts(lambda x: np.linalg.eigh(x, uplo), (x,), jvp, vjp, reads=("out",))
+    w, v = apply_parts(lambda x: np.linalg.eigh(x, uplo), (x,), jvp, vjp, reads=("out",))
+    return watch.results([w, v], w)
+
+
+def anti_and_hermitian(x):
+    """Twice the anti-Hermitian and the Hermitian part; the first is the adjoint of a turn that keeps lengths."""
+    x = plain_of(x)
+    xh = np.conjugate(np.swapaxes(x, -1, -2))
+    return x - xh, x + xh
 
 
 def _values(x, uplo):
+    def vectors(x, quiet=False):
+        return _vectors(x, uplo, Watch("the second derivative of np.linalg.eigvalsh", quiet, inner=True))[1]
+
     def jvp(k, t, out, x):
-        _, v = _vectors(x, uplo)
+        v = vectors(x)
         return np.sum(np.conjugate(v) * (t @ v), axis=-2).real
 
     def vjp(k, bar, out, x):
-        _, v = _vectors(x, uplo)
+        v = vectors(x, same_for_equal(bar, out))
         return (v * np.expand_dims(bar, -2)) @ conjugate_transpose(v)
 
-    return apply(
-        lambda x: _values(x, uplo) if isinstance(x, Array) else np.linalg.eigvalsh(x, uplo),
-        (x,),
-        jvp,
-        vjp,
-        reads=("args",),
-    )
+    return apply(lambda x: _values(x, uplo) if isinstance(x, Array) else np.linalg.eigvalsh(x, uplo), (x,), jvp, vjp)
 
 
 def _triangle(uplo):
@@ -115,7 +121,7 @@ def _eigh_result():
 def eigh(a, UPLO="L"):
     """np.linalg.eigh, a function of the triangle that it reads."""
     x = square(as_array(a))
-    return _eigh_result()(*_vectors(of_triangle(x, _triangle(UPLO)), UPLO))
+    return _eigh_result()(*_vectors(of_triangle(x, _triangle(UPLO)), UPLO, Watch("np.linalg.eigh")))
 
 
 @register(np.linalg.eigvalsh)
@@ -128,20 +134,25 @@ def eigvalsh(a, UPLO="L"):
 # --- any matrices --------------------------------------------------------------------------------------------------
 
 
-def _unscaled(x):
+def _unscaled(x, watch):
     """Eig with vectors that change neither their length nor their phase along themselves."""
 
     def jvp(k, t, parts, x):
         w, v = parts
         inner = np.linalg.solve(v, t @ v)
+        watch.tangents(w, lambda: [plain_of(inner)])
         return diagonal(inner), v @ (inverse_gaps(w) * inner)
 
     def vjp(k, bars, parts, x):
         w, v = parts
-        inner = on_diagonal(bars[0]) + np.conjugate(inverse_gaps(w)) * (conjugate_transpose(v) @ bars[1])
+        inner = conjugate_transpose(v) @ bars[1]
+        # any other basis will do, so that the whole of it belongs to turns
+        watch.adjoints(w, bars[0], bars[1:], lambda: [(plain_of(inner), None)])
+        inner = on_diagonal(bars[0]) + np.conjugate(inverse_gaps(w)) * inner
         return _real_like(np.linalg.solve(conjugate_transpose(v), inner @ conjugate_transpose(v)), x)
 
-    return apply_parts(np.linalg.eig, (x,), jvp, vjp)
+    w, v = apply_parts(np.linalg.eig, (x,), jvp, vjp)
+    return watch.results([w, v], w)
 
 
 @functools.cache
@@ -152,7 +163,7 @@ def _eig_result():
 @register(np.linalg.eig)
 def eig(a):
     """np.linalg.eig: vectors of length 1 whose largest component is real."""
-    w, v = _unscaled(square(as_array(a)))
+    w, v = _unscaled(square(as_array(a)), Watch("np.linalg.eig"))
     if not isinstance(v, Array) or v.size == 0:
         return _eig_result()(w, v)
     # each factor is exactly 1 and only has a derivative
@@ -174,9 +185,9 @@ def eigvals(a):
 
 
 def _eigenvalues(x):
-    def vectors(x, out):
+    def vectors(x, out, quiet=False):
         """Eigenvectors in the order of the eigenvalues, which LAPACK may find in another one without vectors."""
-        w, v = _unscaled(x)
+        w, v = _unscaled(x, Watch("the second derivative of np.linalg.eigvals", quiet, inner=True))
         distance = abs(np.expand_dims(plain_of(out), -1) - np.expand_dims(plain_of(w), -2))
         order = np.argmin(distance, axis=-1)
         straight = np.arange(order.shape[-1])
@@ -189,7 +200,7 @@ def _eigenvalues(x):
         return diagonal(np.linalg.solve(v, t @ v))
 
     def vjp(k, bar, out, x):
-        v = vectors(x, out)
+        v = vectors(x, out, same_for_equal(bar, out))
         left = np.expand_dims(bar, -1) * conjugate_transpose(v)
         return _real_like(np.linalg.solve(conjugate_transpose(v), left), x)
 

@@ -382,6 +382,16 @@ cdef class Array(View):
             return prop(self)
         raise no_attribute(self, name, hasattr(np.ndarray, name))
 
+    @property
+    def real(self):  # a part of the class, since libraries ask the class what arrays have
+        """The real part."""
+        return PROPERTIES["real"](self)
+
+    @property
+    def imag(self):
+        """The imaginary part."""
+        return PROPERTIES["imag"](self)
+
     def __setattr__(self, name, value):
         setter = PROPERTIES.get(f"{name}=")
         if setter is None:

@@ -8,6 +8,12 @@ import sys
 
 from cpython.object cimport PyObject_RichCompare
 
+cdef extern from "Python.h":
+    ctypedef struct PySequenceMethods:
+        void *sq_item
+    ctypedef struct PyTypeObject:
+        PySequenceMethods *tp_as_sequence
+
 from dualtape.core.kernels cimport rows, load_special, DT_NEEDS_SCIPY
 from dualtape.core.levels cimport STEP, innermost_level, is_live
 from dualtape.core.kernels cimport DT_ADD, DT_SUB, DT_MUL, DT_DIV, DT_NEG, DT_POW, DT_ABS, DT_MOD, DT_FLOORDIV, DT_HYPOT
@@ -306,10 +312,10 @@ def method(int row, *args, out=None):
 _SCALAR_HOOKS = []
 
 
-def set_scalar_hooks(attribute, function):
-    """What traced scalars share with NumPy's: attribute(x, name), None where there is none, and function(x, f,
-    args, kwargs), a NumPy function with such a scalar among its arguments."""
-    _SCALAR_HOOKS[:] = [attribute, function]
+def set_scalar_hooks(attribute, function, item):
+    """What traced scalars share with NumPy's: attribute(x, name), None where there is none, function(x, f, args,
+    kwargs), a NumPy function with such a scalar among its arguments, and item(x, key)."""
+    _SCALAR_HOOKS[:] = [attribute, function, item]
 
 
 def set_ufunc_handler(handler):
@@ -404,6 +410,18 @@ cdef class Traced:
     def shape(self):
         """(), as of NumPy's scalars."""
         return ()
+
+    @property
+    def dtype(self):
+        """That of NumPy's scalars of this kind."""
+        # the mean of an object array makes a float of a sum that has a dtype
+        if sys._getframe(0).f_globals.get("__name__") == "numpy._core._methods":
+            raise AttributeError("dtype")
+        return np.asarray(innermost(self)).dtype
+
+    def __getitem__(self, key):
+        """As of NumPy's scalars: `x[()]` and `x[None]`, but no element. Libraries take what has this for an array."""
+        return _SCALAR_HOOKS[2](self, key)
 
     @property
     def real(self):
@@ -512,5 +530,8 @@ cdef class Traced:
     def __format__(self, spec):
         return format(innermost(self), spec)
 
+
+# A number with keys, as NumPy's scalars are, not a sequence: Python could iterate over it, and NumPy would.
+(<PyTypeObject *>Traced).tp_as_sequence.sq_item = NULL
 
 numbers.Real.register(Traced)

@@ -4,11 +4,10 @@ import functools
 
 import numpy as np
 
-from dualtape.arrays.protocol import no_rule
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
 
-__all__ = ["instead_of", "is_traced", "refuse"]
+__all__ = ["instead_of", "is_traced"]
 
 
 def is_traced(x):
@@ -33,10 +32,3 @@ def instead_of(function):
         return dispatched
 
     return decorator
-
-
-def refuse(name, **options):
-    """Raise for options that no rule knows: those that are not None or False."""
-    for option, value in options.items():
-        if value is not None and value is not False:
-            raise no_rule(f"{name} with {option}=")

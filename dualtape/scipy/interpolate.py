@@ -1,17 +1,19 @@
 """`scipy.interpolate`: linear, cubic-spline and PCHIP interpolants, differentiable in points and data."""
 
+import math
+
 import numpy as np
 import scipy.interpolate
 import scipy.linalg
 
-from dualtape.arrays.apply import apply_linear
+from dualtape.arrays.apply import apply_linear, with_value
 from dualtape.arrays.protocol import no_rule
 from dualtape.arrays.reductions import as_array
 from dualtape.core.array import Array
 from dualtape.core.values import level_of, plain_of
 from dualtape.scipy.dispatch import is_traced
 
-__all__ = ["CubicSpline", "PchipInterpolator", "interp1d"]
+__all__ = ["CubicHermiteSpline", "CubicSpline", "PchipInterpolator", "interp1d"]
 
 
 def __getattr__(name):
@@ -79,6 +81,25 @@ class Piecewise:
         c = self.c[: len(factors)] * _along(factors, self.c.ndim)
         return Piecewise(c, self.x, self.extrapolate, self.axis)
 
+    def antiderivative(self, nu=1):
+        """The integral from the first end on as a piecewise polynomial."""
+        if nu <= 0:
+            return self if nu == 0 else self.derivative(-nu)
+        powers = np.arange(self.c.shape[0], 0, -1.0)
+        c = self.c / _along(powers, self.c.ndim)
+        whole = np.sum(c * _along(self.x[1:] - self.x[:-1], self.c.ndim - 1) ** _along(powers, self.c.ndim), axis=0)
+        before = np.concatenate([np.zeros((1, 1, *c.shape[2:])), np.cumsum(whole, axis=0)[None, :-1]], axis=1)
+        extrapolate = False if self.extrapolate == "periodic" else self.extrapolate
+        return Piecewise(np.concatenate([c, before]), self.x, extrapolate, self.axis).antiderivative(nu - 1)
+
+    def integrate(self, a, b, extrapolate=None):
+        """The integral from a to b."""
+        extrapolate = self.extrapolate if extrapolate is None else extrapolate
+        if extrapolate == "periodic":
+            raise no_rule("scipy.interpolate.PPoly.integrate of periodic functions")
+        whole = self.antiderivative()
+        return whole(b, extrapolate=extrapolate) - whole(a, extrapolate=extrapolate)
+
     def __getattr__(self, name):
         if hasattr(scipy.interpolate.PPoly, name):
             raise no_rule(f"scipy.interpolate.PPoly.{name}")
@@ -112,6 +133,16 @@ class _Evaluated:
         """The derivative as an interpolant."""
         return _Evaluated(self._own.derivative(nu))
 
+    def antiderivative(self, nu=1):
+        """The integral from the first end on as an interpolant."""
+        return _Evaluated(self._own.antiderivative(nu))
+
+    def integrate(self, a, b, extrapolate=None):
+        """The integral from a to b."""
+        if is_traced([a, b]):
+            return self._piecewise.integrate(a, b, extrapolate)
+        return self._own.integrate(a, b, extrapolate)
+
     def __getattr__(self, name):
         return getattr(self._own, name)
 
@@ -130,6 +161,16 @@ def _hermite(x, y, slopes, extrapolate, axis):
     t = (slopes[:-1] + slopes[1:] - 2.0 * chord) / dx
     c = np.stack([t / dx, (chord - slopes[:-1]) / dx - t, slopes[:-1] + 0.0 * chord, y[:-1] + 0.0 * chord])
     return Piecewise(c, x, extrapolate, axis)
+
+
+def CubicHermiteSpline(x, y, dydx, axis=0, extrapolate=None):
+    """`scipy.interpolate.CubicHermiteSpline`."""
+    if not is_traced([x, y, dydx]):
+        return _Evaluated(scipy.interpolate.CubicHermiteSpline(x, y, dydx, axis, extrapolate))
+    slopes = as_array(dydx)
+    scipy.interpolate.CubicHermiteSpline(plain_of(as_array(x)), plain_of(as_array(y)), plain_of(slopes), axis)
+    x, y, place = _data(x, y, axis)
+    return _hermite(x, y, np.moveaxis(slopes, axis, 0), True if extrapolate is None else extrapolate, place)
 
 
 # --- PCHIP ---------------------------------------------------------------------------------------------------------
@@ -296,64 +337,91 @@ def _banded(lower, diagonal, upper, right):
     )
 
 
-# --- straight lines ------------------------------------------------------------------------------------------------
+# --- lines, steps and splines --------------------------------------------------------------------------------------
+
+_STEPS = ("nearest", "nearest-up", "previous", "next", "zero", 0)
+_ORDERS = {"slinear": 1, "quadratic": 2, "cubic": 3}
 
 
 class interp1d:
-    """`scipy.interpolate.interp1d` of kind "linear"; plain data and points go to SciPy."""
+    """`scipy.interpolate.interp1d` of every kind; plain data and points go to SciPy.
+
+    Traced positions `x` of the data are for all kinds but splines of order 2, and of orders above 3.
+    """
 
     def __init__(
         self, x, y, kind="linear", axis=-1, copy=True, bounds_error=None, fill_value=np.nan, assume_sorted=False
     ):
-        self._own = None
         plain = [plain_of(as_array(p)) for p in (x, y)]
         fill = fill_value if isinstance(fill_value, str) else _plain_fill(fill_value)
-        own = scipy.interpolate.interp1d(*plain, kind, axis, copy, bounds_error, fill, assume_sorted)
-        if not is_traced([x, y, fill_value]):
-            self._own = own
-        if kind not in ("linear", 1):
-            if self._own is None:
-                raise no_rule(f"scipy.interpolate.interp1d of kind {kind!r}")
-            self._kind = kind
-            return
-        self._kind = "linear"
+        self._own = scipy.interpolate.interp1d(*plain, kind, axis, copy, bounds_error, fill, assume_sorted)
+        self._traced = is_traced([x, y, fill_value])
         x, y = as_array(x), np.moveaxis(as_array(y), axis, 0)
         order = np.arange(x.shape[0]) if assume_sorted else np.argsort(plain[0], kind="mergesort")
         self.x, self.y, self.axis = x[order], y[order], axis % y.ndim
+        self._kind = kind
         self._extrapolate = isinstance(fill_value, str)
-        self._bounds_error = bounds_error if bounds_error is not None else own.bounds_error
         self._fill = fill_value if isinstance(fill_value, tuple) else (fill_value, fill_value)
+        if kind in _STEPS:
+            steps = np.arange(len(plain[0]))
+            self._curve = scipy.interpolate.interp1d(plain_of(self.x), steps, kind, fill_value="extrapolate")
+        elif kind not in ("linear", 1):
+            self._curve = _spline(self.x, self.y, _ORDERS.get(kind, kind))
 
     def __call__(self, x):
         """The interpolant at points."""
-        if self._own is not None and not is_traced(x):
+        if not self._traced and not is_traced(x):
             return self._own(x)
-        if self._kind != "linear":
-            raise no_rule(f"scipy.interpolate.interp1d of kind {self._kind!r}")
         points = as_array(x)
         if points.dtype.kind not in "fc":
             points = points.astype(float)
         plain, ends = plain_of(points), plain_of(self.x)
+        value = self._own(plain)  # raises SciPy's errors
         below, above = plain < ends[0], plain > ends[-1]
-        if self._bounds_error and (np.any(below) or np.any(above)):
-            which = "below" if np.any(below) else "above"
-            raise ValueError(f"A value in x_new is {which} the interpolation range.")
-        high = np.clip(np.searchsorted(ends, plain), 1, len(ends) - 1)
         rest = self.y.ndim - 1
 
         def spread(p):
             return np.reshape(p, plain.shape + (1,) * rest)
 
-        x0, y0 = self.x[high - 1], self.y[high - 1]
-        slope = (self.y[high] - y0) / spread(self.x[high] - x0)
-        out = slope * spread(points - x0) + y0
+        if self._kind in _STEPS:
+            place = self._curve(plain)
+            lost = np.isnan(place)
+            out = np.where(spread(lost), np.nan, self.y[np.where(lost, 0, place).astype(int)])
+        elif self._kind in ("linear", 1):
+            high = np.clip(np.searchsorted(ends, plain), 1, len(ends) - 1)
+            x0, y0 = self.x[high - 1], self.y[high - 1]
+            slope = (self.y[high] - y0) / spread(self.x[high] - x0)
+            out = slope * spread(points - x0) + y0
+        else:
+            out = as_array(self._curve(points))
         if not self._extrapolate:
             for mask, fill in zip((below, above), self._fill, strict=True):
                 out = np.where(spread(mask), as_array(fill), out) if np.any(mask) else out
         if self.axis:
             order = [plain.ndim + k for k in range(self.axis)]
             out = np.transpose(out, order + list(range(plain.ndim)) + list(range(plain.ndim + self.axis, out.ndim)))
-        return _number(out) if out.ndim else out
+        return _number(with_value(as_array(out), value))
+
+
+def _spline(x, y, order):
+    """The spline of an order whose knots SciPy places, as a piecewise polynomial."""
+    if order == 3:
+        return CubicSpline(x, y) if is_traced([x, y]) else Piecewise(*_pieces(x, y, order))
+    if order == 1 or not is_traced(x):
+        return Piecewise(*_pieces(x, y, order))
+    raise no_rule(f"scipy.interpolate.interp1d of order {order} by the positions of its data")
+
+
+def _pieces(x, y, order):
+    """Coefficients and ends of the pieces: linear in the data."""
+    if order == 1:
+        slope = (y[1:] - y[:-1]) / _along(x[1:] - x[:-1], y.ndim)
+        return np.stack([slope, y[:-1] + 0.0 * slope]), x
+    x = plain_of(x)
+    unit = scipy.interpolate.make_interp_spline(x, np.eye(len(x)), order)
+    ends = np.unique(unit.t)
+    powers = [unit(ends[:-1], nu) / math.factorial(nu) for nu in range(order, -1, -1)]
+    return np.tensordot(np.stack(powers), y, axes=1), ends
 
 
 def _plain_fill(fill):

@@ -1,9 +1,11 @@
 """`scipy.linalg`: systems of equations, factorizations, and functions of matrices."""
 
+import functools
+
 import numpy as np
 import scipy.linalg
 
-from dualtape.arrays.apply import apply
+from dualtape.arrays.apply import apply, with_value
 from dualtape.arrays.factorizations import cholesky_of
 from dualtape.arrays.products import _real_like, conjugate_transpose
 from dualtape.arrays.protocol import no_rule
@@ -12,14 +14,41 @@ from dualtape.arrays.spectra import of_triangle, square
 from dualtape.core.array import Array
 from dualtape.core.values import plain_of
 from dualtape.scipy.dispatch import instead_of
-from dualtape.scipy.matrix_functions import expm, logm, solve_continuous_lyapunov, solve_sylvester, sqrtm
+from dualtape.scipy.hermitian_functions import funm
+from dualtape.scipy.matrix_functions import (
+    coshm,
+    cosm,
+    expm,
+    logm,
+    sinhm,
+    sinm,
+    solve_continuous_lyapunov,
+    solve_sylvester,
+    sqrtm,
+    tanhm,
+    tanm,
+)
 
 __all__ = [
-    "block_diag", "cho_factor", "cho_solve", "cholesky", "det", "expm", "inv", "logm", "lu_factor", "lu_solve", "solve",
-    "solve_continuous_lyapunov", "solve_sylvester", "solve_triangular", "sqrtm", "toeplitz",
+    "block_diag", "cho_factor", "cho_solve", "cholesky", "circulant", "coshm", "cosm", "det", "eigvals", "eigvalsh",
+    "expm", "funm", "hankel", "inv", "logm", "lu_factor", "lu_solve", "norm", "pinv", "sinhm", "sinm", "solve",
+    "solve_banded", "solve_continuous_lyapunov", "solve_sylvester", "solve_triangular", "sqrtm", "svdvals", "tanhm",
+    "tanm", "toeplitz",
 ]  # fmt: skip
 
 LinAlgError = scipy.linalg.LinAlgError
+
+
+def __getattr__(name):
+    """SciPy's other functions, of plain values."""
+    own = getattr(scipy.linalg, name)
+    if not callable(own) or isinstance(own, type):
+        return own
+
+    def without_rule(*args, **kwargs):
+        raise no_rule(f"scipy.linalg.{name}")
+
+    return instead_of(own)(functools.update_wrapper(without_rule, own))
 
 
 # --- systems of equations ------------------------------------------------------------------------------------------
@@ -241,6 +270,69 @@ def inv(a, overwrite_a=False, check_finite=True, *, assume_a=None, lower=False):
     return np.linalg.inv(_structured(square(as_array(a)), assume_a, lower))
 
 
+@instead_of(scipy.linalg.solve_banded)
+def solve_banded(l_and_u, ab, b, overwrite_ab=False, overwrite_b=False, check_finite=True):
+    """`scipy.linalg.solve_banded` of one matrix."""
+    ab, b = as_array(ab), as_array(b)
+    if ab.ndim != 2 or b.ndim not in (1, 2):
+        raise no_rule("scipy.linalg.solve_banded of stacks of matrices")
+    value = scipy.linalg.solve_banded(l_and_u, plain_of(ab), plain_of(b), check_finite=check_finite)  # and its errors
+    lower, upper = l_and_u
+    n = ab.shape[1]
+    a = np.zeros((n, n), ab.dtype)
+    for k in range(-lower, upper + 1):
+        # the number in column j of band k belongs to row j - k
+        band = ab[upper - k, max(k, 0) : n + min(k, 0)]
+        a = a + np.diag(band, k) if band.size else a
+    return with_value(np.linalg.solve(a, b), value)
+
+
+# --- what NumPy has too --------------------------------------------------------------------------------------------
+
+
+@instead_of(scipy.linalg.norm)
+def norm(a, ord=None, axis=None, keepdims=False, check_finite=True):
+    """`scipy.linalg.norm`."""
+    out = np.linalg.norm(as_array(a), ord, axis, keepdims)
+    return with_value(out, scipy.linalg.norm(plain_of(as_array(a)), ord, axis, keepdims))
+
+
+@instead_of(scipy.linalg.pinv)
+def pinv(a, *, atol=None, rtol=None, return_rank=False, check_finite=True):
+    """`scipy.linalg.pinv`, without `atol`."""
+    if atol is not None or return_rank:
+        raise no_rule("scipy.linalg.pinv with atol= or return_rank=")
+    x = as_array(a)
+    if rtol is None:
+        rtol = max(x.shape[-2:]) * np.finfo(x.dtype).eps
+    return with_value(np.linalg.pinv(x, rtol=rtol), scipy.linalg.pinv(plain_of(x), rtol=rtol))
+
+
+@instead_of(scipy.linalg.svdvals)
+def svdvals(a, overwrite_a=False, check_finite=True):
+    """`scipy.linalg.svdvals`."""
+    x = as_array(a)
+    return with_value(np.linalg.svdvals(x), scipy.linalg.svdvals(plain_of(x)))
+
+
+@instead_of(scipy.linalg.eigvalsh)
+def eigvalsh(a, b=None, *, lower=True, overwrite_a=False, overwrite_b=False, **options):
+    """`scipy.linalg.eigvalsh` of one matrix, all values."""
+    if b is not None or any(v is not None and v is not True for v in options.values()):
+        raise no_rule("scipy.linalg.eigvalsh with b= or a choice of values")
+    x = as_array(a)
+    return with_value(np.linalg.eigvalsh(x, "L" if lower else "U"), scipy.linalg.eigvalsh(plain_of(x), lower=lower))
+
+
+@instead_of(scipy.linalg.eigvals)
+def eigvals(a, b=None, overwrite_a=False, check_finite=True, homogeneous_eigvals=False):
+    """`scipy.linalg.eigvals` of one matrix."""
+    if b is not None or homogeneous_eigvals:
+        raise no_rule("scipy.linalg.eigvals with b= or homogeneous_eigvals=")
+    # SciPy's are complex also where all are real
+    return np.linalg.eigvals(as_array(a)).astype(np.result_type(as_array(a).dtype, np.complex64))
+
+
 # --- matrices of a form --------------------------------------------------------------------------------------------
 
 
@@ -254,6 +346,27 @@ def toeplitz(c, r=None):
     entries = np.concatenate([c[::-1], r[1:]])
     n, m = c.shape[0], r.shape[0]
     return entries[np.arange(n)[::-1, None] + np.arange(m)]
+
+
+@instead_of(scipy.linalg.hankel)
+def hankel(c, r=None):
+    """`scipy.linalg.hankel` of vectors."""
+    c = np.atleast_1d(as_array(c))
+    r = np.zeros_like(plain_of(c)) if r is None else np.atleast_1d(as_array(r))
+    if c.ndim != 1 or r.ndim != 1:
+        raise no_rule("scipy.linalg.hankel of stacks of vectors")
+    entries = np.concatenate([c, r[1:]])
+    return entries[np.arange(c.shape[0])[:, None] + np.arange(r.shape[0])]
+
+
+@instead_of(scipy.linalg.circulant)
+def circulant(c):
+    """`scipy.linalg.circulant` of a vector."""
+    c = np.atleast_1d(as_array(c))
+    if c.ndim != 1:
+        raise no_rule("scipy.linalg.circulant of stacks of vectors")
+    n = c.shape[0]
+    return c[(np.arange(n)[:, None] - np.arange(n)) % max(n, 1)]
 
 
 @instead_of(scipy.linalg.block_diag)

@@ -16,7 +16,10 @@ from dualtape.core.array import Array
 from dualtape.core.values import plain_of
 from dualtape.scipy.dispatch import instead_of
 
-__all__ = ["expm", "logm", "solve_continuous_lyapunov", "solve_sylvester", "sqrtm"]
+__all__ = [
+    "coshm", "cosm", "expm", "logm", "sinhm", "sinm", "solve_continuous_lyapunov", "solve_sylvester", "sqrtm", "tanhm",
+    "tanm",
+]  # fmt: skip
 
 
 def _by_blocks(function, x, turn=lambda x: x):
@@ -50,6 +53,19 @@ def expm(A):
 def logm(A):
     """`scipy.linalg.logm`."""
     return _by_blocks(scipy.linalg.logm, square(as_array(A)), _off_the_cut)
+
+
+def _whole(name):
+    """An entire function of matrices, or a quotient of two, of SciPy's."""
+    own = getattr(scipy.linalg, name)
+
+    @instead_of(own)
+    def function(A):
+        return _each(lambda x: _by_blocks(own, x), square(as_array(A)))
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"`scipy.linalg.{name}`."
+    return function
 
 
 def _off_the_cut(x):
@@ -141,3 +157,6 @@ def _lyapunov(a, q):
         return _real_like(-(y @ conjugate_transpose(x)) - conjugate_transpose(y) @ x, a)
 
     return apply(value, (a, q), jvp, vjp)
+
+
+coshm, cosm, sinhm, sinm, tanhm, tanm = map(_whole, ("coshm", "cosm", "sinhm", "sinm", "tanhm", "tanm"))

@@ -3,12 +3,12 @@
 import numpy as np
 import scipy.signal
 
-from dualtape.arrays.apply import apply, unbroadcast
+from dualtape.arrays.apply import apply, unbroadcast, with_value
 from dualtape.arrays.products import _real_like
 from dualtape.arrays.reductions import as_array
 from dualtape.core.array import Array
 from dualtape.core.values import plain_of
-from dualtape.scipy.dispatch import instead_of, refuse
+from dualtape.scipy.dispatch import instead_of
 
 __all__ = ["convolve", "correlate", "fftconvolve", "lfilter"]
 
@@ -109,11 +109,34 @@ def fftconvolve(in1, in2, mode="full", axes=None):
 
 @instead_of(scipy.signal.lfilter)
 def lfilter(b, a, x, axis=-1, zi=None):
-    """`scipy.signal.lfilter` from rest: with A y = B x, A dy = dB x + B dx - dA y."""
-    refuse("scipy.signal.lfilter", zi=zi)
+    """`scipy.signal.lfilter`: with A y = B x, A dy = dB x + B dx - dA y."""
     b, a, x = np.atleast_1d(as_array(b)), np.atleast_1d(as_array(a)), as_array(x)
-    scipy.signal.lfilter(plain_of(b), plain_of(a), np.zeros(x.shape), axis)  # raises SciPy's errors
-    return np.moveaxis(_lfilter(b, a, np.moveaxis(x, axis, -1)), -1, axis)
+    if zi is None:
+        scipy.signal.lfilter(plain_of(b), plain_of(a), np.zeros(x.shape), axis)  # raises SciPy's errors
+        return np.moveaxis(_lfilter(b, a, np.moveaxis(x, axis, -1)), -1, axis)
+    zi = as_array(zi)
+    values = scipy.signal.lfilter(*map(plain_of, (b, a, x)), axis, plain_of(zi))
+    parts = _from_state(b, a, np.moveaxis(x, axis, -1), np.moveaxis(zi, axis, -1))
+    return tuple(with_value(np.moveaxis(p, -1, axis), v) for p, v in zip(parts, values, strict=True))
+
+
+def _from_state(b, a, x, zi):
+    """The filtered signal and the last state: with the first state z, A y = B x + z in powers of the delay."""
+    n, order = x.shape[-1], max(b.shape[0], a.shape[0]) - 1
+    zi = np.broadcast_to(zi, (*x.shape[:-1], order))
+    rest = np.zeros((*x.shape[:-1], max(n - order, 0)))
+    y = _lfilter(b, a, x) + _lfilter(a[:1], a, np.concatenate([zi[..., :n], rest], axis=-1))
+    b, a = b / a[0], a / a[0]
+    last = []
+    for i in range(order):  # what the product of B and x lacks of that of A and y, after the end
+        terms = [zi[..., i + n]] if i + n < order else []
+        for j in range(min(n, order - i)):
+            if i + 1 + j < b.shape[0]:
+                terms.append(b[i + 1 + j] * x[..., n - 1 - j])
+            if i + 1 + j < a.shape[0]:
+                terms.append(-a[i + 1 + j] * y[..., n - 1 - j])
+        last.append(as_array(sum(terms[1:], terms[0])))
+    return y, np.stack(last, axis=-1) if last else zi
 
 
 def _lfilter(b, a, x):

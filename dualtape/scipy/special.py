@@ -3,17 +3,28 @@
 import numpy as np
 import scipy.special
 
-from dualtape.arrays.apply import apply, unbroadcast
+from dualtape.arrays.apply import apply, unbroadcast, with_value
 from dualtape.arrays.elementwise import elementwise
 from dualtape.arrays.products import _real_like
 from dualtape.arrays.protocol import no_rule, refuse_orders
 from dualtape.arrays.reductions import as_array, axes_of
 from dualtape.core.array import Array
 from dualtape.core.traced import ROWS
-from dualtape.core.values import plain_of
+from dualtape.core.values import level_of, plain_of
 from dualtape.scipy.dispatch import instead_of
+from dualtape.scipy.tails import BETA, GAMMA, integral_of_tail
 
-__all__ = ["log_softmax", "logsumexp", "multigammaln", "polygamma", "softmax"]
+__all__ = [
+    "betainc",
+    "betaincc",
+    "gammainc",
+    "gammaincc",
+    "log_softmax",
+    "logsumexp",
+    "multigammaln",
+    "polygamma",
+    "softmax",
+]
 
 
 def __getattr__(name):
@@ -117,3 +128,34 @@ def polygamma(n, x):
     return elementwise(
         ROWS["polygamma"], (np.asarray(n, float), x if not isinstance(x, (list, tuple)) else as_array(x))
     )
+
+
+def _incomplete(name, tail, upper, largest):
+    """An incomplete integral that is differentiable in its shape parameters too, of which the ufunc is not."""
+    own = getattr(scipy.special, name)
+
+    @instead_of(own)
+    def incomplete(*args):
+        *shapes, x = map(as_array, args)
+        if not any(map(level_of, shapes)):
+            return own(*args)
+        plain = [plain_of(p) for p in (*shapes, x)]
+        values = own(*plain)
+        inside = (plain[-1] > 0) & (plain[-1] < largest) & np.isfinite(values)
+        for p in plain[:-1]:
+            inside = inside & (p > 0) & np.isfinite(p)
+        shapes = [np.where(inside, p, 1.0) for p in shapes]
+        with np.errstate(all="ignore"):
+            out = integral_of_tail(tail, np.where(inside, x, 0.5), shapes, upper)
+        out = np.where(inside, with_value(out, values), values)
+        return out[()] if out.ndim == 0 else out
+
+    incomplete.__name__ = incomplete.__qualname__ = name
+    incomplete.__doc__ = f"`scipy.special.{name}`, by its shape parameters as well."
+    return incomplete
+
+
+gammainc = _incomplete("gammainc", GAMMA, False, np.inf)
+gammaincc = _incomplete("gammaincc", GAMMA, True, np.inf)
+betainc = _incomplete("betainc", BETA, False, 1.0)
+betaincc = _incomplete("betaincc", BETA, True, 1.0)

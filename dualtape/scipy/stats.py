@@ -6,12 +6,13 @@ import numpy as np
 import scipy.special as sp
 import scipy.stats
 
-from dualtape.arrays.apply import apply
+from dualtape.arrays.apply import ALL, apply, with_value
 from dualtape.arrays.protocol import no_rule
 from dualtape.arrays.reductions import as_array
 from dualtape.core.array import Array
 from dualtape.core.values import level_of, plain_of
 from dualtape.scipy.dispatch import is_traced
+from dualtape.scipy.tails import BETA, GAMMA, T, integral_of_tail
 
 __all__ = ["beta", "binom", "expon", "gamma", "lognorm", "multivariate_normal", "norm", "poisson", "t"]
 
@@ -149,35 +150,41 @@ for _name in ("logpmf", "pmf"):
     setattr(Discrete, _name, _method(_name))
 
 
-def _integral(own, method, log_density, sign):
-    """A distribution function by SciPy, whose slope is the density; shape parameters are plain."""
+def _integral(own, method, log_density, tail):
+    """A distribution function by SciPy, whose slope is the density; by shape parameters it is an integral."""
+    upper, logarithm = method.endswith("sf"), method.startswith("log")
+    side = -1.0 if upper else 1.0
 
-    def integral(y, *shapes):
-        if any(map(level_of, shapes)):
-            raise no_rule(f"scipy.stats.{own.name}.{method} by a shape parameter")
-        plain = [plain_of(s) for s in shapes]
-
-        def slope(y, t):
-            return sign * t * np.exp(log_density(y, *plain))
+    def by_value(y, *plain):
+        def slope(y, out, t):
+            exponent = log_density(y, *plain)
+            return side * t * np.exp(exponent - out if logarithm else exponent)
 
         return apply(
-            lambda y: integral(y, *shapes) if isinstance(y, Array) else np.asarray(getattr(own, method)(y, *plain)),
+            lambda y: by_value(y, *plain) if isinstance(y, Array) else np.asarray(getattr(own, method)(y, *plain)),
             (y,),
-            lambda k, t, out, y: slope(y, t),
-            lambda k, bar, out, y: slope(y, bar),
-            reads=("args",),
+            lambda k, t, out, y: slope(y, out, t),
+            lambda k, bar, out, y: slope(y, out, bar),
+            reads=ALL if logarithm else ("args",),
         )
+
+    def integral(y, *shapes):
+        plain = [plain_of(s) for s in shapes]
+        if not any(map(level_of, shapes)):
+            return by_value(y, *plain)
+        out, value = integral_of_tail(tail, y, shapes, upper, logarithm), getattr(own, method)(plain_of(y), *plain)
+        # infinitely many degrees of freedom make no difference any more
+        return np.where(np.isfinite(plain_of(out)), with_value(out, value), value)
 
     return integral
 
 
-def _with_integrals(own, log_density, **rules):
+def _with_integrals(own, log_density, tail):
+    """The rules of a distribution whose integrals are SciPy's."""
     return {
         "logpdf": log_density,
         "pdf": lambda y, *shapes: np.exp(log_density(y, *shapes)),
-        "cdf": _integral(own, "cdf", log_density, 1.0),
-        "sf": _integral(own, "sf", log_density, -1.0),
-    } | rules
+    } | {method: _integral(own, method, log_density, tail) for method in ("cdf", "sf", "logcdf", "logsf")}
 
 
 def _positive(*shapes):
@@ -210,21 +217,25 @@ norm = Distribution(
 t = Distribution(
     scipy.stats.t,
     ("df",),
-    _with_integrals(scipy.stats.t, _log_t),
+    _with_integrals(scipy.stats.t, _log_t, T),
     lambda y, df: np.isfinite(y),
     _positive,
 )
 gamma = Distribution(
     scipy.stats.gamma,
     ("a",),
-    _with_integrals(scipy.stats.gamma, lambda y, a: sp.xlogy(a - 1.0, y) - y - sp.gammaln(a)),
+    _with_integrals(scipy.stats.gamma, lambda y, a: sp.xlogy(a - 1.0, y) - y - sp.gammaln(a), GAMMA),
     lambda y, a: (y >= 0) & np.isfinite(y),
     _positive,
 )
 beta = Distribution(
     scipy.stats.beta,
     ("a", "b"),
-    _with_integrals(scipy.stats.beta, lambda y, a, b: sp.xlog1py(b - 1.0, -y) + sp.xlogy(a - 1.0, y) - sp.betaln(a, b)),
+    _with_integrals(
+        scipy.stats.beta,
+        lambda y, a, b: sp.xlog1py(b - 1.0, -y) + sp.xlogy(a - 1.0, y) - sp.betaln(a, b),
+        BETA,
+    ),
     lambda y, a, b: (y >= 0) & (y <= 1),
     _positive,
 )
@@ -281,27 +292,45 @@ def _binom_cdf(k, n, p):
     return np.where(k < n, sp.betainc(np.where(k < n, n - k, 1.0), k + 1.0, 1.0 - p), 1.0)
 
 
+def _binom_sf(k, n, p):
+    n = _plain_n(n)
+    return np.where(k < n, sp.betainc(k + 1.0, np.where(k < n, n - k, 1.0), p), 0.0)
+
+
+def _with_logarithms(own, **rules):
+    """Rules with those for the logarithms of distribution functions."""
+
+    def logarithm(method):
+        return lambda k, *shapes: with_value(
+            np.log(rules[method](k, *shapes)), getattr(own, f"log{method}")(k, *[plain_of(s) for s in shapes])
+        )
+
+    return rules | {f"log{method}": logarithm(method) for method in ("cdf", "sf")}
+
+
 poisson = Discrete(
     scipy.stats.poisson,
     ("mu",),
-    {
-        "logpmf": _log_poisson,
-        "pmf": lambda k, mu: np.exp(_log_poisson(k, mu)),
-        "cdf": lambda k, mu: sp.gammaincc(k + 1.0, mu),
-        "sf": lambda k, mu: sp.gammainc(k + 1.0, mu),
-    },
+    _with_logarithms(
+        scipy.stats.poisson,
+        logpmf=_log_poisson,
+        pmf=lambda k, mu: np.exp(_log_poisson(k, mu)),
+        cdf=lambda k, mu: sp.gammaincc(k + 1.0, mu),
+        sf=lambda k, mu: sp.gammainc(k + 1.0, mu),
+    ),
     lambda k, mu: (k >= 0) & _whole(k),
     lambda mu: mu >= 0,
 )
 binom = Discrete(
     scipy.stats.binom,
     ("n", "p"),
-    {
-        "logpmf": lambda k, n, p: _log_binom(k, _plain_n(n), p),
-        "pmf": lambda k, n, p: np.exp(_log_binom(k, _plain_n(n), p)),
-        "cdf": _binom_cdf,
-        "sf": lambda k, n, p: 1.0 - _binom_cdf(k, n, p),
-    },
+    _with_logarithms(
+        scipy.stats.binom,
+        logpmf=lambda k, n, p: _log_binom(k, _plain_n(n), p),
+        pmf=lambda k, n, p: np.exp(_log_binom(k, _plain_n(n), p)),
+        cdf=_binom_cdf,
+        sf=_binom_sf,
+    ),
     lambda k, n, p: (k >= 0) & (k <= n) & _whole(k),
     lambda n, p: (n >= 0) & _whole(n) & (p >= 0) & (p <= 1),
 )

@@ -117,10 +117,53 @@ ERRORS = {
     "other lengths": (lambda y: interpolate.CubicSpline(KNOTS[:3], y), ValueError),
     "an unknown condition": (lambda y: interpolate.CubicSpline(KNOTS, y, bc_type="other"), ValueError),
     "no period": (lambda y: interpolate.CubicSpline(KNOTS, y, bc_type="periodic"), ValueError),
-    "another kind": (lambda y: interpolate.interp1d(KNOTS, y, kind="quadratic"), NoRuleError),
-    "an integral": (lambda y: interpolate.CubicSpline(KNOTS, y).integrate(0, 1), NoRuleError),
-    "points of another kind": (lambda y: interpolate.interp1d(KNOTS, Y, kind="cubic")(y / 10 + 1), NoRuleError),
+    "an unknown kind": (lambda y: interpolate.interp1d(KNOTS, y, kind="other"), NotImplementedError),
+    "too few points": (lambda y: interpolate.interp1d(KNOTS[:3], y[:3], kind="cubic"), ValueError),
+    "positions of a parabolic spline": (lambda y: interpolate.interp1d(KNOTS + y, Y, kind="quadratic"), NoRuleError),
+    "an integral of periods": (lambda y: _periodic(y).integrate(0, 1), NoRuleError),
+    "roots": (lambda y: interpolate.CubicSpline(KNOTS, y).roots(), NoRuleError),
 }
+
+
+def _periodic(y):
+    return interpolate.CubicSpline(KNOTS, np.concatenate([y[:5], y[:1]]), bc_type="periodic")
+
+
+KINDS = ["linear", "nearest", "nearest-up", "zero", "slinear", "quadratic", "cubic", "previous", "next", 0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_kinds_of_interp1d(kind):
+    table, inside = weights((2, 6), 0.4), POINTS[1:-1] + 0.013  # between the knots of all kinds
+    make = lambda m, x, y, **options: m.interp1d(x, y, kind=kind, **options)
+    agree_with_scipy(lambda y, m: make(m, KNOTS, y)(inside), Y, order=2)
+    agree_with_scipy(lambda x, m: make(m, KNOTS, Y)(x), inside, order=2)
+    agree_with_scipy(lambda x, m: make(m, KNOTS, Y * x[0])(x), inside, order=2)
+    agree_with_scipy(lambda y, m: make(m, KNOTS[::-1], y)(inside), Y, order=1)
+    known = POINTS[{"previous": slice(1, None), "next": slice(-1)}.get(kind, slice(None))]  # NaN on the other side
+    agree_with_scipy(lambda y, m: make(m, KNOTS, y, fill_value="extrapolate")(known), table, order=1)
+    agree_with_scipy(lambda y, m: make(m, KNOTS, y, axis=0)(inside[None]), table.T, order=1)
+    options = {"bounds_error": False, "fill_value": (0.5, -1.0)}
+    agree_with_scipy(lambda y, m: make(m, KNOTS, y, **options)(POINTS), Y, order=1)
+    agree_with_scipy(lambda y, m: make(m, KNOTS, y)(1.3), Y, order=1)
+    agree_with_scipy(lambda y, m: make(m, KNOTS, y)(KNOTS), Y, order=1)
+    if kind not in ("quadratic", 2, 4):
+        agree_with_scipy(lambda x, m: make(m, x, Y)(inside), KNOTS, order=2)
+
+
+def test_integrals():
+    for make in (
+        lambda m, y: m.CubicSpline(KNOTS, y),
+        lambda m, y: m.PchipInterpolator(KNOTS, y),
+        lambda m, y: m.CubicHermiteSpline(KNOTS, y, y * y),
+    ):
+        agree_with_scipy(lambda y, m, make=make: make(m, y).integrate(0.3, 2.7), Y, order=2)
+        agree_with_scipy(lambda y, m, make=make: make(m, y).antiderivative()(POINTS), Y, order=2)
+        agree_with_scipy(lambda y, m, make=make: make(m, y).antiderivative(2)(POINTS), Y, order=1)
+        agree_with_scipy(lambda x, m, make=make: make(m, Y).integrate(x[0], x[1]), np.array([0.3, 2.7]), order=2)
+        agree_with_scipy(lambda x, m, make=make: make(m, Y).antiderivative()(x), POINTS, order=2)
+    agree_with_scipy(lambda x, m: m.CubicSpline(x, Y).integrate(0.3, 2.7), KNOTS, order=2)
+    agree_with_scipy(lambda y, m: m.CubicHermiteSpline(KNOTS, y, y[:, ::-1], axis=1)(POINTS), weights((2, 6)), order=2)
 
 
 @pytest.mark.parametrize("name", ERRORS)

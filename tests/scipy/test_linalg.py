@@ -80,6 +80,22 @@ CASES = {
     "toeplitz row": lambda x, m: m.toeplitz(x[:, 0], x[1]),
     "toeplitz plain": lambda x, m: m.toeplitz([1.0, 2.0], x[1]),
     "block_diag": lambda x, m: m.block_diag(x[:, :2], x[0], B, 2.0),
+    "hankel": lambda x, m: m.hankel(x[:, 0]),
+    "hankel row": lambda x, m: m.hankel(x[:, 0], x[1]),
+    "circulant": lambda x, m: m.circulant(x[:, 0] * x[:, 1]),
+    "banded": lambda x, m: m.solve_banded((1, 1), x[::-1, :3][[1, 0, 2]] + np.array([[0.0], [9.0], [0.0]]), x[:, 3:]),
+    "banded upper": lambda x, m: m.solve_banded((0, 1), x[1:, 1:4] + 4.0, x[:, 3]),
+    "norm": lambda x, m: m.norm(x),
+    "norm axis": lambda x, m: m.norm(x, 3, axis=1, keepdims=True),
+    "pinv": lambda x, m: m.pinv(x),
+    "svdvals": lambda x, m: m.svdvals(x),
+    "eigvalsh": lambda x, m: m.eigvalsh(x[:, :3], lower=False),
+    "cosm": lambda x, m: m.cosm(x[:, :3] / 4),
+    "sinm": lambda x, m: m.sinm(x[:, :3] / 4),
+    "tanm": lambda x, m: m.tanm(x[:, :3] / 8),
+    "coshm": lambda x, m: m.coshm(x[:, :3] / 4),
+    "sinhm": lambda x, m: m.sinhm(x[:, :3] / 4),
+    "tanhm": lambda x, m: m.tanhm(x[:, :3] / 4),
     "det": lambda x, m: m.det(x[:, :3]),
     "inv": lambda x, m: m.inv(x[:, :3]),
 }
@@ -194,8 +210,25 @@ def test_stacks_of_systems():
         )  # fmt: skip
 
 
+def test_eigenvalues_are_complex():
+    x = point(3, 3)
+    agree(linalg.eigvals, x, plain=scipy.linalg.eigvals, reference=scipy.linalg.eigvals, order=2, exact=False)
+    assert dt.pullback(linalg.eigvals, x)[0].dtype == np.complex128
+
+
 def test_stacks_without_a_rule():
     x = np.stack([point(3, 3)] * 2)
     for f in (lambda x: linalg.lu_factor(x)[0], lambda x: linalg.toeplitz(x)):
         with pytest.raises(NoRuleError):
             dt.gradient(lambda x, f=f: np.sum(f(x)), x)
+
+
+def test_other_functions_are_of_plain_values():
+    x = point(3, 3)
+    np.testing.assert_array_equal(linalg.hadamard(4), scipy.linalg.hadamard(4))
+    assert linalg.schur.__name__ == "schur"
+    for f in (linalg.schur, linalg.lu, linalg.polar, lambda x: linalg.eigvalsh(x, x)):
+        with pytest.raises(NoRuleError, match=r"scipy\.linalg"):
+            dt.gradient(lambda x, f=f: np.sum(f(x)[0]), x)
+    with pytest.raises(AttributeError):
+        linalg.nothing

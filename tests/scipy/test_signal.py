@@ -9,7 +9,6 @@ import scipy.signal
 import dualtape as dt
 from arrays.differences import agree
 from arrays.random_programs import weights
-from dualtape.errors import NoRuleError
 from dualtape.scipy import signal
 
 SIZES = [((5,), (3,)), ((3,), (5,)), ((4,), (4,)), ((3, 4), (2, 2)), ((2, 2), (3, 4)), ((1,), (4,))]
@@ -72,6 +71,35 @@ def test_filters(name):
     agree_with_scipy(FILTERS[name], weights((12,), 0.3) + 0.3j * weights((12,), 3), order=2)
 
 
+STATES = {
+    "both": lambda x, m: m.lfilter(x[:3], x[3:6] + [2.0, 0.0, 0.0], x[6:], zi=x[1:3]),
+    "state": lambda x, m: m.lfilter([0.5, 0.2], [1.0, -0.3, 0.1], weights((5,), 3), zi=x[:2]),
+    "moving average": lambda x, m: m.lfilter(x[:3], 2.0, x[6:], zi=x[:2]),
+    "recursive": lambda x, m: m.lfilter([1.0], x[3:6] + [2.0, 0.0, 0.0], x[6:], zi=x[:2]),
+    "rows": lambda x, m: m.lfilter(x[:2], x[2:4] + [2.0, 0.0], x[4:].reshape(2, 4), zi=x[:2].reshape(2, 1)),
+    "columns": lambda x, m: m.lfilter(x[:2], [2.0], x[4:].reshape(4, 2), axis=0, zi=x[None, :2]),
+    "a broadcast state": lambda x, m: m.lfilter(
+        x[:2], x[2:4] + [2.0, 0.0], x[4:].reshape(2, 4), zi=x[:1].reshape(1, 1)
+    ),
+    "shorter than the state": lambda x, m: m.lfilter(x[:5], [1.0, 0.5], x[10:], zi=x[:4]),
+    "a plain state": lambda x, m: m.lfilter(x[:2], [1.0, 0.5], x, zi=np.ones(1)),
+    "without a state": lambda x, m: m.lfilter(x[:1], [2.0], x, zi=np.ones(0)),
+    "in two parts": lambda x, m: _in_parts(x, m),
+}
+
+
+def _in_parts(x, m):
+    b, a = x[:3], x[3:6] + [2.0, 0.0, 0.0]
+    first, state = m.lfilter(b, a, x[:5], zi=np.zeros(2))
+    return first, m.lfilter(b, a, x[5:], zi=state)[0]
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_filters_with_a_state(name):
+    agree_with_scipy(STATES[name], weights((12,), 0.3), order=3)
+    agree_with_scipy(STATES[name], weights((12,), 0.3) + 0.3j * weights((12,), 3), order=2)
+
+
 def test_nothing():
     f = lambda x: signal.fftconvolve(x, x[:0])
     assert np.shape(dt.pullback(f, np.ones(3))[0]) == (0,)
@@ -92,7 +120,7 @@ ERRORS = {
     "valid of neither": (lambda x: signal.convolve(x.reshape(2, 3), x.reshape(3, 2), "valid"), ValueError),
     "axes that are not there": (lambda x: signal.fftconvolve(x, x, axes=3), (ValueError, np.exceptions.AxisError)),
     "a filter without a first coefficient": (lambda x: signal.lfilter(x, [0.0, 1.0], x), ValueError),
-    "a state": (lambda x: signal.lfilter(x, [1.0], x, zi=np.zeros(5))[0], NoRuleError),
+    "a state of another length": (lambda x: signal.lfilter(x, [1.0], x, zi=np.zeros(4))[0], ValueError),
 }
 
 

@@ -8,7 +8,7 @@ import scipy.sparse.linalg
 import dualtape as dt
 from arrays.differences import agree
 from arrays.random_programs import weights
-from dualtape.errors import NoRuleError
+from dualtape.errors import ConversionError, NoRuleError
 from dualtape.scipy import sparse
 from dualtape.scipy.sparse import linalg
 
@@ -116,6 +116,25 @@ def test_linear_operators():
     a = scipy.sparse.linalg.LinearOperator((N, N), matvec=lambda x: PLAIN @ x, rmatvec=lambda x: PLAIN.T @ x)
     reference = lambda b: np.linalg.solve(PLAIN.toarray(), b)
     agree(lambda b: linalg.gmres(a, b, **TIGHT)[0], B, plain=reference, reference=reference, order=2, exact=False)
+
+
+def test_linear_operators_without_an_adjoint():
+    normal = PLAIN @ PLAIN.T
+    a = scipy.sparse.linalg.LinearOperator((N, N), matvec=lambda x: normal @ x, dtype=float)
+    reference = lambda b: np.linalg.solve(normal.toarray(), b)
+    agree(lambda b: linalg.cg(a, b, **TIGHT)[0], B, plain=reference, reference=reference, order=2, exact=False)
+    dt.pushforward(lambda b: linalg.gmres(a, b, **TIGHT)[0], B, B)
+    with pytest.raises(NoRuleError, match="rmatvec"):
+        dt.gradient(lambda b: np.sum(linalg.gmres(a, b, **TIGHT)[0]), B)
+
+
+def test_linear_operators_of_traced_values():
+    def f(d):
+        a = scipy.sparse.linalg.LinearOperator((N, N), matvec=lambda x: of(d) @ x, dtype=float)
+        return np.sum(linalg.cg(a, B * d[0])[0])
+
+    with pytest.raises(ConversionError):
+        dt.gradient(f, DATA)
 
 
 def test_plain_arguments_go_to_scipy():

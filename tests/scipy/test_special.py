@@ -43,6 +43,11 @@ CASES = {
     "logsumexp of numbers": (lambda x, m: m.logsumexp(x[0, 0]) + m.logsumexp(x[1, 1], keepdims=True), X),
     "softmax of numbers": (lambda x, m: m.softmax(x[0, 0]) + m.log_softmax(x[1, 1]) + x[0, 1], X),
     "logsumexp of a number with b": (lambda x, m: m.logsumexp(x[0, 0], b=2.0), X),
+    "gammainc": (lambda x, m: m.gammainc(x[0], x[1]) + m.gammaincc(x[1, :1], x[0]), X + 3.0),
+    "gammainc by shape alone": (lambda x, m: m.gammainc(x, [0.5, 2.0, 9.0]), X + 3.0),
+    "gammaincc by value alone": (lambda x, m: m.gammaincc(2.0, x), X + 3.0),
+    "betainc": (lambda x, m: m.betainc(x[0], x[1], 0.3) + m.betainc(2.0, x[0], x[1] / 7), X + 3.0),
+    "betaincc": (lambda x, m: m.betaincc(x[0, 0], x[1, 1], x[0] / 7), X + 3.0),
     "a ufunc": (lambda x, m: m.gammaln(x), X + 3.0),
 }
 
@@ -85,8 +90,21 @@ def test_float32():
         assert dt.gradient(lambda x, f=f: np.sum(f(x) ** 2), x).dtype == np.float32
 
 
+def test_incomplete_integrals_at_the_ends():
+    x = np.array([0.0, -1.0, np.inf, 1.0, np.nan])
+    found = dt.pullback(lambda a: special.gammainc(a, x), 2.0)[0]
+    np.testing.assert_array_equal(found, scipy.special.gammainc(2.0, x))
+    np.testing.assert_array_equal(dt.jacobian(lambda a: special.gammainc(a, x[:3]), np.array([2.0])), np.zeros((3, 1)))
+    found = dt.pullback(lambda a: special.betainc(a, 1.0, x), 2.0)[0]
+    np.testing.assert_array_equal(found, scipy.special.betainc(2.0, 1.0, x))
+    wanted = float(mpmath.diff(lambda a: mpmath.gammainc(a, 0, 3, regularized=True), 2))
+    for differentiate in (dt.gradient, dt.derivative):
+        np.testing.assert_allclose(differentiate(lambda a: special.gammainc(a, 3.0), 2.0), wanted, rtol=1e-12)
+
+
 def test_what_has_no_rule():
     for f in (
+        lambda x: scipy.special.gammainc(x, 2.0),
         lambda x: special.polygamma(x, 2.0),
         lambda x: special.logsumexp(x * 1j, return_sign=True)[0],
         lambda x: special.zeta(x, 1.0),

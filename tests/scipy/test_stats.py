@@ -43,12 +43,12 @@ def test_continuous(name, method):
     of_array = dt.gradient(lambda x: np.sum(of(stats)(x, *shapes)), np.array([0.7]))[0]
     close(dt.gradient(lambda x: of(stats)(x, *shapes), 0.7), of_array, 1e-14)
     np.testing.assert_array_equal(of(stats)(X, *shapes, 0.1, scale), of(scipy.stats)(X, *shapes, 0.1, scale))
-    if shapes and (method in ("logpdf", "pdf") or name == "lognorm"):
+    if shapes:
         g = lambda p, m=stats: of(m)(X / scale, *p)
         agree(g, np.array(shapes), plain=lambda p: g(p, scipy.stats), reference=lambda p: g(p, scipy.stats), **options)
-    elif shapes:
-        with pytest.raises(NoRuleError):
-            dt.gradient(lambda p: np.sum(of(stats)(X, *p)), np.array(shapes))
+        both = lambda p, m=stats: of(m)(p[:2] / scale, *p[2:])
+        both_plain = lambda p: both(p, scipy.stats)
+        agree(both, np.array([0.7, 1.9, *shapes]), plain=both_plain, reference=both_plain, **options)
 
 
 @pytest.mark.parametrize("name", CONTINUOUS)
@@ -71,7 +71,7 @@ def test_densities_by_mpmath(name):
 def test_outside_of_the_support_and_wrong_parameters():
     x = np.array([-1.0, 0.5, 2.0, np.nan])
     for name, (shapes, _) in CONTINUOUS.items():
-        for method in ("logpdf", "pdf", "cdf"):
+        for method in ("logpdf", "pdf", "cdf", "logsf"):
             f = lambda x, m=stats, name=name, method=method, shapes=shapes: getattr(getattr(m, name), method)(
                 x, *shapes
             )
@@ -86,10 +86,58 @@ def test_outside_of_the_support_and_wrong_parameters():
             assert np.isnan(dt.pullback(wrong, -1.0)[0])
 
 
+# For each distribution shape parameters and values: in the tails, near the largest density, far out, and small shapes.
+TAILS = {
+    "gamma": [(0.5, 0.3), (5.0, 2.0), (5.0, 5.0), (5.0, 9.0), (0.01, 0.001), (0.01, 0.5), (200.0, 260.0), (3.0, 80.0)],
+    "beta": [
+        (2.0, 3.0, 0.3),
+        (2.0, 3.0, 0.9),
+        (0.1, 0.2, 0.5),
+        (0.01, 1.0, 0.009),
+        (3.0, 0.02, 0.999),
+        (50.0, 20.0, 0.3),
+    ],
+    "t": [(2.5, -1.0), (3.0, 0.7), (1.0, 40.0), (0.5, -40.0), (300.0, 2.0), (30.0, -6.0)],
+}
+
+
+def tails(name, shapes, y):
+    """The lower and the upper tail, by mpmath."""
+    if name == "gamma":
+        parts = ((0, y), (y, mpmath.inf))
+        return [mpmath.gammainc(shapes[0], low, high, regularized=True) for low, high in parts]
+    if name == "beta":
+        a, b = shapes
+        return mpmath.betainc(a, b, 0, y, regularized=True), mpmath.betainc(b, a, 0, 1 - y, regularized=True)
+    v = shapes[0]
+    half = mpmath.betainc(v / 2, mpmath.mpf(1) / 2, 0, v / (v + y * y), regularized=True) / 2
+    return (half, 1 - half) if y < 0 else (1 - half, half)
+
+
+@pytest.mark.parametrize("name", TAILS)
+def test_distribution_functions_by_shape(name):
+    for *shapes, y in TAILS[name]:
+        for method, k in ((m, k) for m in ("cdf", "sf", "logcdf", "logsf") for k in range(len(shapes))):
+            number = getattr(getattr(stats, name), method)
+            f = lambda s: number(y, *shapes[:k], s, *shapes[k + 1 :])
+            with mpmath.workdps(40):
+
+                def exact(s):
+                    at = [*map(mpmath.mpf, shapes[:k]), s, *map(mpmath.mpf, shapes[k + 1 :])]
+                    out = tails(name, at, mpmath.mpf(y))[method.endswith("sf")]
+                    return mpmath.log(out) if method.startswith("log") else out
+
+                wanted = float(mpmath.diff(exact, mpmath.mpf(shapes[k]), h=mpmath.mpf(10) ** -13))
+            for found in (dt.derivative(f, shapes[k]), dt.gradient(f, shapes[k])):
+                np.testing.assert_allclose(found, wanted, rtol=1e-10, err_msg=f"{shapes} {y} {method} {k}")
+
+
 COLUMN = np.array([[1.5], [2.5], [0.7]])
 COUNTS, TRIALS = np.array([0, 1, 5]), np.array([3, 4, 5])
 BROADCAST = {
     "shapes": (lambda a, m: m.gamma.logpdf(X, a), COLUMN),
+    "shapes of cdf": (lambda a, m: m.gamma.cdf(X, a), COLUMN),
+    "shapes of logsf": (lambda a, m: m.t.logsf(X, a, 0.1, a), COLUMN),
     "values": (lambda x, m: m.gamma.cdf(x, COLUMN, scale=COLUMN), X),
     "scales": (lambda s, m: m.norm.logpdf(X, 0.1, s), COLUMN),
     "integers": (lambda mu, m: m.poisson.logpmf(COUNTS, mu), COLUMN),
@@ -111,11 +159,14 @@ def test_broadcasting(name):
 def test_t_of_infinitely_many_degrees_of_freedom():
     close(dt.gradient(lambda x: stats.t.logpdf(x, np.inf), 0.7), -0.7, 1e-15)
     close(dt.pullback(lambda x: stats.t.logpdf(x, np.inf), 0.7)[0], scipy.stats.norm.logpdf(0.7), 1e-15)
+    value, back = dt.pullback(lambda df: stats.t.cdf(0.7, df), np.array([np.inf, 3.0]))
+    np.testing.assert_array_equal(value, scipy.stats.t.cdf(0.7, [np.inf, 3.0]))
+    assert back(np.ones(2))[0] == 0 and back(np.ones(2))[1] > 0
 
 
 def test_discrete():
     k = np.arange(-1.0, 6.0)
-    for method in ("logpmf", "pmf", "cdf", "sf"):
+    for method in ("logpmf", "pmf", "cdf", "sf", "logcdf", "logsf"):
         options = {"order": 3, "exact": False}
         f = lambda mu, m=stats, method=method: getattr(m.poisson, method)(k[1:], mu)
         agree(
@@ -139,7 +190,7 @@ def test_frozen_and_other_methods():
     close(dt.gradient(lambda s: stats.norm(0.5, s).logpdf(1.5), 2.0), 0.125 - 0.5, 1e-15)
     assert stats.norm.mean() == 0.0 and stats.norm(1.0, 2.0).mean() == 1.0
     assert stats.uniform is scipy.stats.uniform
-    for f in (lambda x: stats.gamma.logcdf(x, 2.0), lambda x: stats.norm.logpdf(1.0, 0.0, 1.0, x)):
+    for f in (lambda x: stats.gamma.ppf(x, 2.0), lambda x: stats.norm.logpdf(1.0, 0.0, 1.0, x)):
         with pytest.raises(TypeError):
             dt.gradient(f, 0.5)
     for f in (lambda x: stats.gamma.logpdf(x), lambda x: stats.norm.logpdf(x, size=3)):

@@ -10,6 +10,7 @@ import scipy.sparse.linalg
 
 from dualtape.arrays.apply import apply, apply_linear
 from dualtape.arrays.products import _real_like
+from dualtape.arrays.protocol import no_rule
 from dualtape.arrays.reductions import as_array
 from dualtape.arrays.spectra import square
 from dualtape.core.array import Array
@@ -24,24 +25,34 @@ def __getattr__(name):
     return getattr(scipy.sparse.linalg, name)
 
 
-def _adjoint(a):
+def _adjoint(a, hermitian=False):
     """The adjoint of a constant matrix or operator."""
-    return a.conj().T if hasattr(a, "conj") else a.H
+    if hasattr(a, "conj"):
+        return a.conj().T
+    if hermitian:
+        return a
+    adjoint = a.H
+    try:
+        adjoint.matvec(np.zeros(adjoint.shape[1]))
+    except (TypeError, NotImplementedError):
+        raise no_rule("a solver with a LinearOperator without rmatvec=, in reverse mode,") from None
+    return adjoint
 
 
-def _solved(solver, a, b):
+def _solved(solver, a, b, hermitian=False):
     """The solution of A x = b by `solver`, a function of plain A and b that is told whether A is the adjoint."""
     if isinstance(a, Sparse):
         return _with_numbers(solver, a, a.data, b, False)
-    return _with_constant(solver, a, b, False)
+    return _with_constant(solver, a, b, False, hermitian)
 
 
-def _with_constant(solver, a, b, turned):
+def _with_constant(solver, a, b, turned, hermitian):
     def value(b):
-        return _with_constant(solver, a, b, turned) if isinstance(b, Array) else solver(a, b, turned)
+        return _with_constant(solver, a, b, turned, hermitian) if isinstance(b, Array) else solver(a, b, turned)
 
     def transpose(bar, wanted):
-        return (_real_like(_with_constant(solver, _adjoint(a), as_array(bar), not turned), b),)
+        back = _with_constant(solver, _adjoint(a, hermitian), as_array(bar), not turned, hermitian)
+        return (_real_like(back, b),)
 
     return apply_linear(value, (b,), transpose)
 
@@ -97,6 +108,7 @@ def spsolve(A, b, permc_spec=None, use_umfpack=True):
 
 def _iterative(name):
     own = getattr(scipy.sparse.linalg, name)
+    hermitian = name == "cg"  # of what it takes, by its contract
 
     def iterative(A, b, x0=None, **options):
         plain_options = [options.get("M"), x0]
@@ -110,14 +122,14 @@ def _iterative(name):
         def solver(a, b, turned):
             m = precondition
             if turned and m is not None:
-                m = _adjoint(m)
+                m = _adjoint(m, hermitian)
             more = {"callback": callback} if callback is not None and not infos else {}
             first = start if not infos else None
             x, info = own(a, np.ravel(b), first, M=m, **options, **more)
             infos.append(info)
             return np.reshape(x, b.shape)
 
-        x = _solved(solver, _matrix(A), as_array(b))
+        x = _solved(solver, _matrix(A), as_array(b), hermitian)
         return (np.ravel(x) if x.ndim > 1 else x), infos[0]
 
     iterative.__name__ = iterative.__qualname__ = name
