@@ -208,12 +208,13 @@ def copyto(dst, src, casting="same_kind", where=True):
         raise conversion(
             f"np.copyto into a plain array of {dst.dtype}", "Make the array with dt.zeros(n) or dt.array(...)."
         )
+    where = reductions.mask_of(where)
     probe = np.zeros(dst.shape, dst.dtype)
-    np.copyto(probe, plain_of(src), casting=casting, where=plain_of(where))  # raises NumPy's errors
+    np.copyto(probe, plain_of(src), casting=casting, where=where)  # raises NumPy's errors
     if where is True:
         dst[...] = src
         return
-    mask = np.broadcast_to(plain_of(where), dst.shape)
+    mask = np.broadcast_to(where, dst.shape)
     source = as_array(src)
     dst[mask] = np.broadcast_to(source, dst.shape)[mask]
 

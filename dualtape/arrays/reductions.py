@@ -12,7 +12,7 @@ from dualtape.core.array import Array, VarArray
 from dualtape.core.traced import ROWS, Traced
 from dualtape.core.values import plain_array, plain_of
 
-__all__ = ["cumprod", "cumsum", "extreme", "mean", "prod", "std", "sum_", "var"]
+__all__ = ["cumprod", "cumsum", "extreme", "mask_of", "mean", "prod", "std", "sum_", "var"]
 
 _ABSENT = np._NoValue
 
@@ -38,6 +38,20 @@ def as_array(x):
     if isinstance(x, np.ndarray) and x.dtype != object:
         return x
     return array(x) if isinstance(x, (Traced, list, tuple, np.ndarray)) else np.asarray(x)
+
+
+def mask_of(where):
+    """The ``where=`` of a call: True, or an array of bools. As in NumPy, arrays must be of bools, lists need not."""
+    if where is True or where is _ABSENT:
+        return where
+    mask = plain_of(where) if isinstance(where, Array) else where
+    if not isinstance(mask, np.ndarray):
+        mask = np.array(mask, dtype=bool)
+    elif mask.dtype != bool:
+        raise TypeError(
+            f"Cannot cast array data from {mask.dtype!r} to {np.dtype(bool)!r} according to the rule 'safe'"
+        )
+    return True if mask.ndim == 0 and mask else mask
 
 
 def operand_of(a, axis, dtype=None, keepdims=False, where=True, neutral=0.0):
