@@ -111,8 +111,8 @@ def sign(x):
     if not rows._is_complex(x):
         return np.sign(plain_of(x))
     size = abs(x)
-    zero = np.equal(plain_of(size), 0)
-    return where(zero, 0.0, x / where(zero, 1.0, size))
+    fixed = np.equal(plain_of(size), 0) | np.isinf(plain_of(size))
+    return where(fixed, np.sign(plain_of(x)), where(fixed, 1.0, x) / where(fixed, 1.0, size))
 
 
 OTHER = {
@@ -303,7 +303,8 @@ def _along_axes(function, label, inputs, kwargs, outs):
     inputs = [np.moveaxis(x, a, range(-n, 0)) if n else x for x, a, n in zip(inputs, axes, cores, strict=False)]
     result = _call(function, label, inputs, {k: v for k, v in kwargs.items() if k not in options}, outs[:0])
     if options.get("keepdims"):
-        return np.expand_dims(as_array(result), axes[2] if len(axes) > 2 and axes[2] else axes[0])
+        kept = axes[2] if len(axes) > 2 and axes[2] else options.get("axis", -1)
+        return np.expand_dims(as_array(result), kept)
     return np.moveaxis(result, range(-cores[2], 0), axes[2]) if cores[2] else result
 
 

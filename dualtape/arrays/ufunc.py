@@ -31,6 +31,7 @@ PLAIN = {
     "isinf": lambda x: math.isinf(traced.plain(x)),
     "isfinite": lambda x: math.isfinite(traced.plain(x)),
     "signbit": lambda x: math.copysign(1.0, traced.plain(x)) < 0.0,
+    "spacing": lambda x: np.spacing(traced.plain(x)),
     "logical_not": operator.not_,
     "logical_and": lambda x, y: bool(x) and bool(y),
     "logical_or": lambda x, y: bool(x) or bool(y),
@@ -42,7 +43,7 @@ PLAIN = {
     "rint": lambda x: float(round(x)),
 }
 # Those of them that give bools.
-DECISIONS = {name for name in PLAIN if name not in ("floor_divide", "floor", "ceil", "trunc", "rint")}
+DECISIONS = {name for name in PLAIN if name not in ("floor_divide", "floor", "ceil", "trunc", "rint", "spacing")}
 OTHER = {
     "divmod": divmod,
     "conjugate": lambda x: x.conjugate(),
