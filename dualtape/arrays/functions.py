@@ -306,6 +306,8 @@ def _bound(x):
 @register(np.sort)
 def sort(a, axis=-1, kind=None, order=None, *, stable=None):
     """Elements in order."""
+    if kind is not None and stable is not None:
+        raise ValueError("`kind` and keyword parameters can't be provided at the same time. Use only one of them.")
     return moves.sort(as_array(a), axis, kind)
 
 

@@ -341,6 +341,8 @@ def along(order, axis):
 def astype(x, dtype, order="K"):
     """In another dtype: differentiable between floating and complex ones, a plain array else."""
     dtype = np.dtype(dtype)
+    if dtype.kind in "fc":
+        dtype = dtype.newbyteorder("=")  # traced arrays are in the machine's order
     if order not in (None, "K"):
         return astype(copy(x, order), dtype)
     if dtype.kind not in "fc":

@@ -161,6 +161,8 @@ def ufunc(function, method, inputs, kwargs):
         return _at(function, label, *inputs)
     if "where" in kwargs:
         kwargs["where"] = mask_of(kwargs["where"])
+    if "initial" in kwargs and kwargs["initial"] is None:  # the first element, as without it
+        del kwargs["initial"]
     outs = kwargs.pop("out", None)
     outs = () if outs is None else outs
     if type(outs) is tuple and len(outs) == 1 and outs[0] is None:
@@ -474,6 +476,8 @@ def function(f, args, kwargs):
         raise no_rule(f"{(f.__module__ or 'numpy').replace('numpy', 'np', 1)}.{f.__name__}")
     if "where" in kwargs:
         kwargs = {**kwargs, "where": mask_of(kwargs["where"])}
+    if "initial" in kwargs and kwargs["initial"] is None:
+        kwargs = {k: v for k, v in kwargs.items() if k != "initial"}
     if len(args) > 2 or "out" in kwargs:
         args, kwargs, out = _without_out(f, args, kwargs)
         if out is not None:

@@ -1,5 +1,7 @@
 """Sums, products, extremes and their running forms."""
 
+import operator
+
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
@@ -19,6 +21,10 @@ _ABSENT = np._NoValue
 
 def axes_of(x, axis):
     """The axes of a reduction, as a tuple of places from 0 on. As in NumPy, 0 and -1 count for arrays without axes."""
+    if axis is not None and type(axis) is not int and type(axis) is not tuple:
+        if isinstance(axis, (bool, np.bool_)):
+            raise TypeError("an integer is required")
+        axis = operator.index(axis)  # raises NumPy's error
     if x.ndim == 0 and axis in (0, -1, (0,), (-1,)):
         return ()
     return tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)

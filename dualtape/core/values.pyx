@@ -158,6 +158,11 @@ cpdef object plain_of(object x):
     return innermost(x) if isinstance(x, Traced) else x
 
 
+cdef object native_order(object value):
+    """An array of bytes in another order than the machine's, in that order: loops in C read memory as it is."""
+    return value.astype(value.dtype.newbyteorder("="))
+
+
 cdef tuple flattened(object value):
     """A fresh array as a flat one that nothing else looks into, and the order of its axes in memory: None for C
     order."""
@@ -169,6 +174,8 @@ cdef tuple flattened(object value):
         elif (<PyObject *>(<View>value).store).ob_refcnt > 1:  # not the handle alone holds the storage
             value = flat_view((<View>value).store).copy()
         return flat_view((<View>value).store), order
+    if cnp.PyArray_ISBYTESWAPPED(value):
+        value = native_order(value)
     if cnp.get_array_base(value) is not None or not cnp.PyArray_ISWRITEABLE(value):
         value = value.copy(order="K")
     if cnp.PyArray_IS_C_CONTIGUOUS(value):
@@ -183,7 +190,7 @@ cdef tuple flattened(object value):
 cdef tuple storage_for(object value):
     """A storage of the elements of a fresh array, and the order of its axes."""
     flat, order = flattened(value)
-    return new_storage(flat, flat.size, value.dtype), order
+    return new_storage(flat, flat.size, flat.dtype), order
 
 
 cdef bint is_differentiable(object dtype):

@@ -61,6 +61,7 @@ def test_standard_deviation_of_one_complex_number():
 # --- values and errors, as of plain NumPy ---------------------------------------------------------------------------
 
 SAME = {
+    "initial= nothing": lambda x: np.max(x, axis=0, initial=None),
     "== None": lambda x: x == None,  # noqa: E711
     "!= None": lambda x: x != None,  # noqa: E711
     "== a word": lambda x: x == "a",
@@ -84,6 +85,12 @@ WRONG = {
     "out= of dot": lambda x: np.dot(x[0], x.T[:, :1] + x.T, out=np.zeros_like(x)),
     "out= of einsum": lambda x: np.einsum("ij->j", x, out=np.zeros_like(x)),
     "mode of convolve": lambda x: np.convolve(x[0], x[1], mode="s"),
+    "list of axes": lambda x: np.sum(x, axis=[0, 1]),
+    "axis True": lambda x: np.max(x, axis=True),
+    "axes of tensordot": lambda x: np.tensordot(x, x, ([0, 5], [0, 1])),
+    "too many axes of tensordot": lambda x: np.tensordot(x, x, 5),
+    "two kinds of sort": lambda x: np.sort(x, kind="stable", stable=True),
+    "fewer columns than none": lambda x: np.vander(x[0], -1),
     "axes of matmul": lambda x: np.matmul(x, x.T, axes=[0, 1]),
     "keepdims of matmul": lambda x: np.matmul(x, x.T, keepdims=True),
 }
