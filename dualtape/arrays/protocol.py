@@ -37,6 +37,7 @@ PLAIN = {
     "less", "less_equal", "equal", "not_equal", "greater", "greater_equal", "isnan", "isinf", "isfinite", "signbit",
     "logical_not", "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor",
     "invert", "floor_divide", "floor", "ceil", "trunc", "rint", "sign", "spacing",
+    "gammasgn",
 }  # fmt: skip
 
 

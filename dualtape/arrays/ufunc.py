@@ -31,7 +31,6 @@ PLAIN = {
     "isinf": lambda x: math.isinf(traced.plain(x)),
     "isfinite": lambda x: math.isfinite(traced.plain(x)),
     "signbit": lambda x: math.copysign(1.0, traced.plain(x)) < 0.0,
-    "spacing": lambda x: np.spacing(traced.plain(x)),
     "logical_not": operator.not_,
     "logical_and": lambda x, y: bool(x) and bool(y),
     "logical_or": lambda x, y: bool(x) or bool(y),
@@ -43,7 +42,7 @@ PLAIN = {
     "rint": lambda x: float(round(x)),
 }
 # Those of them that give bools.
-DECISIONS = {name for name in PLAIN if name not in ("floor_divide", "floor", "ceil", "trunc", "rint", "spacing")}
+DECISIONS = {name for name in PLAIN if name not in ("floor_divide", "floor", "ceil", "trunc", "rint")}
 OTHER = {
     "divmod": divmod,
     "conjugate": lambda x: x.conjugate(),
@@ -107,6 +106,8 @@ def handle(ufunc, method, inputs, kwargs):
     numbers = [traced.to_number(x) for x in inputs]
     if any(x is None for x in numbers):
         return NotImplemented
+    if name in protocol.PLAIN and name not in PLAIN and name not in ROW_OF_UFUNC:
+        return ufunc(*[traced.plain(x) for x in numbers])
     return on_scalars(name, label, numbers)
 
 
