@@ -117,6 +117,14 @@ def conversion(what, remedy):
     return ConversionError(f"{user_line()}: {what} of a traced value would drop its derivative silently. {remedy}")
 
 
+def masked_operand():
+    """The error for a masked array beside traced values."""
+    return ConversionError(
+        f"{user_line()}: a masked array beside traced values would lose its mask. Use m.filled(...) for the numbers, and "
+        "np.where(m.mask, ..., x) or where= for the choice."
+    )
+
+
 def no_array(remedy):
     """The error for NumPy making a plain array of traced values."""
     caller = numpy_caller()

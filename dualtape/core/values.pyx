@@ -16,6 +16,7 @@ from dualtape.core.view cimport (
 
 from dualtape.core.dual import make_dual
 from dualtape.core.hooks import HOOKS
+from dualtape.errors import masked_operand
 
 cnp.import_array()
 
@@ -129,7 +130,7 @@ def apart(operands, bint strong=False):
         if level == 0:
             if isinstance(x, View):
                 active.append(k)
-            x = plain_of(x)
+            x = without_class(plain_of(x))
             primals.append(x)
         elif own == level:
             x = at_level(level, x)
@@ -142,8 +143,8 @@ def apart(operands, bint strong=False):
             if own == 0:
                 if isinstance(x, (View, Traced)):
                     x = plain_of(x)
-                elif isinstance(x, np.matrix):
-                    x = np.asarray(x)
+                else:
+                    x = without_class(x)
             primal = primal_at(level, x)
             primals.append(np.float64(primal) if strong and type(primal) is float and primal is not x else primal)
         out.append(x)
@@ -156,6 +157,15 @@ cpdef object plain_of(object x):
         resolve((<View>x).store)
         return bottom(<View>x)
     return innermost(x) if isinstance(x, Traced) else x
+
+
+cdef object without_class(object x):
+    """A plain operand; of a subclass of ndarray its numbers alone."""
+    if not cnp.PyArray_Check(x) or cnp.PyArray_CheckExact(x):
+        return x
+    if isinstance(x, np.ma.MaskedArray):
+        raise masked_operand()
+    return np.asarray(x)
 
 
 cdef object native_order(object value):
