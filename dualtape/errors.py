@@ -120,8 +120,8 @@ def conversion(what, remedy):
 def masked_operand():
     """The error for a masked array beside traced values."""
     return ConversionError(
-        f"{user_line()}: a masked array beside traced values would lose its mask. Use m.filled(...) for the numbers, and "
-        "np.where(m.mask, ..., x) or where= for the choice."
+        f"{user_line()}: a masked array beside traced values would lose its mask. Use m.filled(...) for the numbers, "
+        "and np.where(m.mask, ..., x) or where= for the choice."
     )
 
 
