@@ -207,7 +207,10 @@ def _changed(name, function, a, values):
     if a.dtype.kind not in "fc" and level_of(values):
         raise conversion(f"np.{name} into an array of {a.dtype}", "Make the array with a floating dtype: dt.zeros(n).")
 
-    function(np.array(plain_of(a)), plain_operand(values))  # raises NumPy's errors
+    plain = plain_operand(values)
+    if isinstance(values, (list, tuple)):  # which NumPy casts as it likes
+        plain = plain.astype(a.dtype)
+    function(np.array(plain_of(a)), plain)  # raises NumPy's errors
 
     def moved(a, values):
         out = np.array(a)

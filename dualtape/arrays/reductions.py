@@ -182,7 +182,10 @@ def extreme(name):
         x, axes, keepdims = operand_of(a, axis, None, keepdims, where, initial)
         plain = plain_of(x)
         if initial is not _ABSENT and plain.size == 0:
-            return np.full(function(plain, axis=axes, keepdims=keepdims, initial=0.0).shape, initial)[()]
+            shape = function(plain, axis=axes, keepdims=keepdims, initial=0.0).shape
+            if isinstance(initial, (Array, Traced)):
+                return np.copy(np.broadcast_to(array(initial), shape)) if shape else initial
+            return np.full(shape, initial, dtype=np.result_type(x.dtype, plain_of(initial)))[()]
         best = function(plain, axis=axes, keepdims=True)
         with np.errstate(invalid="ignore"):
             chosen = (plain == best) | (np.isnan(plain) & np.isnan(best))

@@ -35,6 +35,8 @@ RIGHT = {
     "vecdot with a place to keep": lambda x: np.vecdot(CUBE * x[0, 0], CUBE * x[1, 1], axes=[2, 1, 0], keepdims=True),
     "vecdot that keeps a last axis": lambda x: np.vecdot(CUBE * x[0, 0], CUBE * x[1, 1], axes=[1, 0], keepdims=True),
     "vecdot that keeps the first": lambda x: np.vecdot(CUBE * x[0, 0], CUBE * x[1, 1], axis=0, keepdims=True),
+    "average over a list of axes": lambda x: np.average(x * x, axis=[0, 1], weights=np.abs(x) + 1.0),
+    "largest of nothing": lambda x: np.max(x[:0], axis=0, initial=x[0, 0] * x[0, 1]),
     "sign of complex infinities": lambda x: np.sign(np.stack([x * (1 + 2j), x * 0.0 - np.inf])),
     "spacing of a number": lambda x: x[0, 0] * np.spacing(x[0, 1]) * 1e15,
     "matmul along axes": lambda x: np.matmul(CUBE * x[0, 0], CUBE * x[1, 1], axes=[(1, 2), (0, 1), (1, 0)]),
@@ -62,6 +64,7 @@ def test_standard_deviation_of_one_complex_number():
 
 SAME = {
     "initial= nothing": lambda x: np.max(x, axis=0, initial=None),
+    "initial= of nothing": lambda x: np.max(x[:0], axis=0, initial=1),
     "== None": lambda x: x == None,  # noqa: E711
     "!= None": lambda x: x != None,  # noqa: E711
     "== a word": lambda x: x == "a",
