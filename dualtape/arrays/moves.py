@@ -289,7 +289,7 @@ def stack(arrays, axis=0):
 
 def where(condition, *branches):
     """Elements of one array or another; with the condition alone, the places where it holds."""
-    condition = plain_of(condition) if isinstance(condition, (Array, Traced)) else np.asarray(condition)
+    condition = np.asarray(plain_of(condition) if isinstance(condition, (Array, Traced)) else condition)
     if not branches:
         return np.where(condition)
     if len(branches) != 2:

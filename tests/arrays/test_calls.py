@@ -37,6 +37,7 @@ RIGHT = {
     "vecdot that keeps the first": lambda x: np.vecdot(CUBE * x[0, 0], CUBE * x[1, 1], axis=0, keepdims=True),
     "average over a list of axes": lambda x: np.average(x * x, axis=[0, 1], weights=np.abs(x) + 1.0),
     "largest of nothing": lambda x: np.max(x[:0], axis=0, initial=x[0, 0] * x[0, 1]),
+    "where a number is not 0": lambda x: np.where(x[0, 0], x[0, 1] * x[0, 2], 4.0),
     "sign of complex infinities": lambda x: np.sign(np.stack([x * (1 + 2j), x * 0.0 - np.inf])),
     "spacing of a number": lambda x: x[0, 0] * np.spacing(x[0, 1]) * 1e15,
     "matmul along axes": lambda x: np.matmul(CUBE * x[0, 0], CUBE * x[1, 1], axes=[(1, 2), (0, 1), (1, 0)]),
