@@ -139,7 +139,7 @@ def times(bar, factor):
         if total == total or is_strict():  # only what is NaN differs from itself
             return out
         zero = (plain_of(bar) == 0) | (plain_of(factor) == 0)
-        return _where(np.asarray(zero), 0.0, out)
+        return _where(np.asarray(zero), out.dtype.type(0) if hasattr(out, "dtype") else 0.0, out)
 
 
 def elementwise(row, args):
@@ -326,6 +326,8 @@ _COMPARISONS = (np.less, np.less_equal, np.equal, np.not_equal, np.greater, np.g
 
 def compare(a, b, op):
     """A comparison of the plain values: an array of bools."""
+    if (b is None or isinstance(b, (str, bytes))) and op in (2, 3):  # == and !=
+        return np.full(a.shape, op == 3)[()]
     if not (_operand(a) and _operand(b)):
         return NotImplemented
     return _COMPARISONS[op](plain_of(_listed(a)), plain_of(_listed(b)))

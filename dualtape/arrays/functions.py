@@ -208,12 +208,13 @@ def copyto(dst, src, casting="same_kind", where=True):
         raise conversion(
             f"np.copyto into a plain array of {dst.dtype}", "Make the array with dt.zeros(n) or dt.array(...)."
         )
+    where = reductions.mask_of(where)
     probe = np.zeros(dst.shape, dst.dtype)
-    np.copyto(probe, plain_of(src), casting=casting, where=plain_of(where))  # raises NumPy's errors
+    np.copyto(probe, plain_of(src), casting=casting, where=where)  # raises NumPy's errors
     if where is True:
         dst[...] = src
         return
-    mask = np.broadcast_to(plain_of(where), dst.shape)
+    mask = np.broadcast_to(where, dst.shape)
     source = as_array(src)
     dst[mask] = np.broadcast_to(source, dst.shape)[mask]
 
@@ -305,6 +306,8 @@ def _bound(x):
 @register(np.sort)
 def sort(a, axis=-1, kind=None, order=None, *, stable=None):
     """Elements in order."""
+    if kind is not None and stable is not None:
+        raise ValueError("`kind` and keyword parameters can't be provided at the same time. Use only one of them.")
     return moves.sort(as_array(a), axis, kind)
 
 

@@ -290,7 +290,7 @@ def stack(arrays, axis=0):
 
 def where(condition, *branches):
     """Elements of one array or another; with the condition alone, the places where it holds."""
-    condition = plain_of(condition) if isinstance(condition, (Array, Traced)) else np.asarray(condition)
+    condition = np.asarray(plain_of(condition) if isinstance(condition, (Array, Traced)) else condition)
     if not branches:
         return np.where(condition)
     if len(branches) != 2:
@@ -344,6 +344,8 @@ def along(order, axis):
 def astype(x, dtype, order="K"):
     """In another dtype: differentiable between floating and complex ones, a plain array else."""
     dtype = np.dtype(dtype)
+    if dtype.kind in "fc":
+        dtype = dtype.newbyteorder("=")  # traced arrays are in the machine's order
     if order not in (None, "K"):
         return astype(copy(x, order), dtype)
     if dtype.kind not in "fc":

@@ -123,7 +123,9 @@ def tensordot(a, b, axes=2):
         left = [left] if isinstance(left, (int, np.integer)) else list(left)
         right = [right] if isinstance(right, (int, np.integer)) else list(right)
     except TypeError:
-        left, right = list(range(x.ndim - axes, x.ndim)), list(range(axes))
+        left, right = list(range(-axes, 0)), list(range(axes))
+    if any(not -a.ndim <= k < a.ndim for a, axes in ((x, left), (y, right)) for k in axes):
+        raise IndexError("tuple index out of range")
     left, right = [k % x.ndim for k in left], [k % y.ndim for k in right]
     if len(left) != len(right) or any(x.shape[i] != y.shape[j] for i, j in zip(left, right, strict=True)):
         raise ValueError("shape-mismatch for sum")
