@@ -47,7 +47,7 @@ EXTENSIONS = {
     "dualtape.core.assign": [],
     "dualtape.core.elements": [],
     "dualtape.core.array": [],
-    "dualtape.core.loops": [SRC / "casts.c"],
+    "dualtape.core.loops": [SRC / "casts.c", SRC / "circular.c"],
     "dualtape.core.floating": [],
     "dualtape.core.operands": [],
     "dualtape.core.kinds": [],

@@ -30,7 +30,7 @@ cdef extern from "special.h":
 cdef extern from "dualtape_rules.h":
     enum:
         DT_ADD, DT_SUB, DT_MUL, DT_DIV, DT_NEG, DT_POW, DT_HYPOT
-        DT_TANH, DT_POS, DT_ABS, DT_FLOORDIV, DT_MOD, DT_FLOOR, DT_CEIL, DT_TRUNC, DT_ROUND
+        DT_SIN, DT_COS, DT_TANH, DT_POS, DT_ABS, DT_FLOORDIV, DT_MOD, DT_FLOOR, DT_CEIL, DT_TRUNC, DT_ROUND
         DT_ROWS
         DT_CONSTANT
         DT_NEEDS_SCIPY

@@ -88,6 +88,13 @@ DT_CLONES void dt_put_products(double *to, int64_t ts, const double *w, int64_t 
         for (int64_t i = 0; i < n; i++) to[i * ts] = dt_product(w[i * ws], d[i * ds], strict);
 }
 
+DT_CLONES void dt_scale(double *restrict w, const double *restrict d, int64_t n, int strict) {
+    if (strict)
+        for (int64_t i = 0; i < n; i++) w[i] *= d[i];
+    else
+        for (int64_t i = 0; i < n; i++) w[i] = dt_product(w[i], d[i], 0);
+}
+
 const double *dt_packed(const double *x, int64_t step, int64_t n, double *room) {
     if (!x || step == 1) return x;
     if (step == 0)
@@ -118,12 +125,17 @@ void dt_slopes(const dt_shadows *s, uint16_t row, int64_t n, const double *x, co
                    const double *out, double *const *d) {
     double *d0 = d[0];
     if (row == DT_TANH || row == DT_SIGMOID) {
-        minus_size(d0, x, n, row == DT_TANH ? 2.0 : 1.0);
-        if (n >= 8 && s->ufuncs[DT_EXP].loop)
+        const double slope = row == DT_TANH ? 2.0 : 1.0;
+        if (n >= 8 && s->ufuncs[DT_EXP].loop) {
+            minus_size(d0, x, n, slope);
             unary_loop(&s->ufuncs[DT_EXP], d0, d0, n);
-        else
-            for (int64_t i = 0; i < n; i++) d0[i] = exp(d0[i]);
-        sech2_of_exp(d0, n, row == DT_TANH ? 4.0 : 1.0);
+            sech2_of_exp(d0, n, slope * slope);
+        } else {
+            for (int64_t i = 0; i < n; i++) {
+                const double e = exp(-slope * fabs(x[i]));
+                d0[i] = slope * slope * e / ((1.0 + e) * (1.0 + e));
+            }
+        }
     } else if (n >= 8 && row == DT_SIN && s->ufuncs[DT_COS].loop) {
         unary_loop(&s->ufuncs[DT_COS], x, d0, n);
     } else if (n >= 8 && row == DT_COS && s->ufuncs[DT_SIN].loop) {
