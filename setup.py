@@ -53,11 +53,13 @@ EXTENSIONS = {
     "dualtape.core.kinds": [],
     "dualtape.core.native": [],
     "dualtape.core.linear": [],
+    "dualtape.core.joins": [],
     "dualtape.core.shadows": [],
     "dualtape.core.objects": [],
     "dualtape.core.pool": [SRC / "scratch.c"],
     "dualtape.core.passes": [SRC / f"{name}.c" for name in _SWEEPS],
     "dualtape.core.lanes": [],
+    "dualtape.core.directions": [],
     "dualtape.core.sweep": [],
     "dualtape.core.function": [],
 }

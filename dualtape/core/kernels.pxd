@@ -45,6 +45,8 @@ cdef extern from "dualtape_rules.h":
         double (*value)(double x, double y, double z) noexcept nogil
         void (*partials)(double x, double y, double z, double out, double *d) noexcept nogil
         void (*second)(double x, double y, double z, double out, double *d, double *h) noexcept nogil
+        void (*slopes)(long n, const double *x, const double *y, const double *z, const double *out,
+                       double *const *d) noexcept nogil
 
     const dt_row dt_rows[]
 
