@@ -214,6 +214,8 @@ def _einsum_adjoint(k, bar, subscripts, target, xs, optimize):
     terms = [_conjugated(o) for _, o in others]
     part = _einsum([target, *[s for s, _ in others]], have, [bar, *terms], optimize)
     part = as_array(part)
+    if have == own and part.shape == x.shape:
+        return _real_like(part, x)
     for place, c in enumerate(have):  # an axis of length 1 that was broadcast
         if sizes[c] == 1 and part.shape[place] != 1:
             part = sum_(part, axis=place, keepdims=True)
