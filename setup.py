@@ -56,6 +56,7 @@ EXTENSIONS = {
     "dualtape.core.native": [],
     "dualtape.core.linear": [],
     "dualtape.core.joins": [],
+    "dualtape.core.dispatch": [],
     "dualtape.core.shadows": [],
     "dualtape.core.objects": [],
     "dualtape.core.pool": [SRC / "scratch.c"],
