@@ -24,8 +24,7 @@
 #include "array.h"
 #include "arithmetic.h"
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__) && \
-    !defined(__SANITIZE_ADDRESS__)
+#if DT_HAS_CLONES
 #define CLONES __attribute__((target_clones("default", "arch=haswell", "avx512f")))
 int dt_circular_serves(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 #else

@@ -1,7 +1,8 @@
 /* Loops along one axis, and slopes at its points. */
 #if defined(__GNUC__) && !defined(__clang__)
-/* No one asks which floating-point exceptions were raised: so `x == 0 ? 0 : p` becomes a mask, and loops vectors. */
-#pragma GCC optimize("no-trapping-math")
+/* No one asks which floating-point exceptions were raised: so `x == 0 ? 0 : p` becomes a mask, and loops vectors.
+ * AVX-512 brings fused operations, which are left out: all clones are to give the same bits. */
+#pragma GCC optimize("no-trapping-math", "fp-contract=off")
 #endif
 
 #include "runs.h"
@@ -11,7 +12,8 @@
 #include "arithmetic.h"
 
 /* bar += sign * w */
-DT_CLONES void dt_add_run(double *restrict bar, int64_t bs, const double *restrict w, int64_t ws, int64_t n, double sign) {
+DT_WIDE_CLONES void dt_add_run(double *restrict bar, int64_t bs, const double *restrict w, int64_t ws, int64_t n,
+                               double sign) {
     if (bs == 1 && ws == 1) {
         if (sign > 0.0)
             for (int64_t i = 0; i < n; i++) bar[i] += w[i];
@@ -56,16 +58,16 @@ DT_ALWAYS_INLINE void add_products_as(double *restrict bar, int64_t bs, const do
     }
 }
 
-DT_CLONES void dt_add_products(double *bar, int64_t bs, const double *w, int64_t ws, const double *d, int64_t ds, int64_t n,
-                         int strict) {
+DT_WIDE_CLONES void dt_add_products(double *bar, int64_t bs, const double *w, int64_t ws, const double *d, int64_t ds,
+                                    int64_t n, int strict) {
     if (strict)
         add_products_as(bar, bs, w, ws, d, ds, n, 1);
     else
         add_products_as(bar, bs, w, ws, d, ds, n, 0);
 }
 
-DT_CLONES void dt_put_run(double *to, int64_t ts, const double *w, int64_t ws, int64_t n, double sign,
-                          int sets) {
+DT_WIDE_CLONES void dt_put_run(double *to, int64_t ts, const double *w, int64_t ws, int64_t n, double sign,
+                               int sets) {
     if (!sets) {
         dt_add_run(to, ts, w, ws, n, sign);
         return;
@@ -76,8 +78,8 @@ DT_CLONES void dt_put_run(double *to, int64_t ts, const double *w, int64_t ws, i
         for (int64_t i = 0; i < n; i++) to[i * ts] = sign * w[i * ws];
 }
 
-DT_CLONES void dt_put_products(double *to, int64_t ts, const double *w, int64_t ws,
-                               const double *d, int64_t ds, int64_t n, int strict, int sets) {
+DT_WIDE_CLONES void dt_put_products(double *to, int64_t ts, const double *w, int64_t ws, const double *d, int64_t ds,
+                                    int64_t n, int strict, int sets) {
     if (!sets) {
         dt_add_products(to, ts, w, ws, d, ds, n, strict);
         return;
@@ -88,7 +90,7 @@ DT_CLONES void dt_put_products(double *to, int64_t ts, const double *w, int64_t 
         for (int64_t i = 0; i < n; i++) to[i * ts] = dt_product(w[i * ws], d[i * ds], strict);
 }
 
-DT_CLONES void dt_scale(double *restrict w, const double *restrict d, int64_t n, int strict) {
+DT_WIDE_CLONES void dt_scale(double *restrict w, const double *restrict d, int64_t n, int strict) {
     if (strict)
         for (int64_t i = 0; i < n; i++) w[i] *= d[i];
     else
@@ -111,11 +113,11 @@ static void unary_loop(const dt_ufunc *f, const double *x, double *out, int64_t 
 }
 
 /* 4 e / (1 + e)^2, in place */
-DT_CLONES static void sech2_of_exp(double *e, int64_t n, double scale) {
+DT_WIDE_CLONES static void sech2_of_exp(double *e, int64_t n, double scale) {
     for (int64_t i = 0; i < n; i++) e[i] = scale * e[i] / ((1.0 + e[i]) * (1.0 + e[i]));
 }
 
-DT_CLONES static void minus_size(double *restrict out, const double *restrict x, int64_t n, double scale) {
+DT_WIDE_CLONES static void minus_size(double *restrict out, const double *restrict x, int64_t n, double scale) {
     for (int64_t i = 0; i < n; i++) out[i] = -scale * fabs(x[i]);
 }
 
