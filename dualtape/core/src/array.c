@@ -247,7 +247,7 @@ static void add_slopes(const dt_array_node *node, const dt_shadows *s, double *w
         const double *v[2] = {NULL, NULL}, *out = node->out.value ? node->out.value + start : NULL;
         const double *d[2] = {rooms[0], rooms[1]};
         for (int k = 0; k < node->arity; k++) v[k] = node->x[k].value ? node->x[k].value + start : NULL;
-        if (node->row == DT_EXP)
+        if (node->row == DT_EXP && out)
             d[0] = out;
         else
             dt_slopes(s, node->row, m, v[0], v[1], NULL, out, rooms_of);
