@@ -237,7 +237,7 @@ def fill_diagonal(a, val, wrap=False):
 @register(np.concatenate)
 def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind"):
     """Arrays joined along an axis."""
-    parts = [as_array(a) for a in arrays]
+    parts = moves.parts_of(arrays)
     return _cast(moves.concatenate(parts, axis), parts, dtype, casting)
 
 
@@ -245,15 +245,16 @@ def _cast(joined, parts, dtype, casting):
     """What was joined in the dtype that was asked for, if NumPy casts to it."""
     if dtype is None:
         return joined
-    np.concatenate([np.empty(0, x.dtype) for x in parts], dtype=dtype, casting=casting)  # raises NumPy's errors
+    # raises NumPy's errors
+    np.concatenate([np.empty(0, x.dtype) for x in moves.parts_of(parts)], dtype=dtype, casting=casting)
     return joined.astype(dtype)
 
 
 @register(np.stack)
 def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     """Arrays joined along a new axis."""
-    parts = [as_array(a) for a in arrays]
-    return _cast(moves.stack(parts, axis), parts, dtype, casting)
+    arrays = list(arrays)
+    return _cast(moves.stack(arrays, axis), arrays, dtype, casting)
 
 
 @register(np.vstack)
