@@ -47,9 +47,8 @@ def namespace_of(x):
             found = array_namespace(x)
         except ImportError:
             if not hasattr(x, "__array_namespace__"):
-                raise ImportError(
-                    f"arrays of {type(x).__module__.partition('.')[0]} need array-api-compat: pip install array-api-compat"
-                ) from None
+                library = type(x).__module__.partition(".")[0]
+                raise ImportError(f"arrays of {library} need a package: pip install array-api-compat") from None
             found = x.__array_namespace__()
         _namespaces[type(x)] = found
     return found
