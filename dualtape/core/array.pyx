@@ -23,7 +23,7 @@ from dualtape.core.view cimport (
     transposed, view_of,
 )
 
-from dualtape.core.hooks import HOOKS, METHODS, PROPERTIES, ROWS
+from dualtape.core.hooks import HOOKS, METHODS, PROPERTIES
 from dualtape.core.view import set_classes
 from dualtape.errors import conversion, no_array, no_attribute, no_float
 from dualtape.rules.table import RULES
@@ -354,16 +354,7 @@ cdef class Array(View):
                        "dt.zeros(n) or np.zeros_like(x) for an array to store traced values into, or "
                        "dt.stop_gradient(x) where the plain numbers are meant.")
 
-    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        cdef int row, n
-        if method == "__call__" and not kwargs:
-            n = len(inputs)
-            row = ROWS.get(ufunc, -1)
-            if row >= 0:
-                out = watched_row(row, inputs[0], inputs[1] if n > 1 else None, inputs[2] if n > 2 else None, n)
-                if out is not None:
-                    return out
-        return HOOKS["ufunc"](ufunc, method, inputs, kwargs)
+    # __array_ufunc__ is installed by dualtape.core.dispatch.
 
     def __cupy_override_elementwise_kernel__(self, kernel, *args, **kwargs):
         return HOOKS["cupy_kernel"](kernel, args, kwargs)
