@@ -8,7 +8,8 @@ import numpy as np
 
 from dualtape.boxed.apply import apply, array_of, like, unbroadcast
 from dualtape.boxed.array import FUNCTIONS, boxed, is_any_array, is_host_array, is_inexact, level_of, plain
-from dualtape.boxed.backends import backend_of, kind_of, mixed, namespace_of
+from dualtape.boxed.backends import backend_of, copied, is_foreign, kind_of, mixed, namespace_of
+from dualtape.core.array import Array
 from dualtape.core.strict import is_strict
 from dualtape.core.traced import ROWS, Traced, apply_row
 from dualtape.errors import NoRuleError, user_line
@@ -126,6 +127,8 @@ def elementwise(name, *args):
         if is_host_array(x):
             raise mixed(x, near)
     args = [_own_scalar(x, near) for x in args]
+    if name == "sign" and kind_of(plain(args[0])) == "c":
+        return _direction(args[0], abs_(args[0]))
     if rule.constant:
         out = plain_row(name, *map(plain, args))
         return boxed(out) if is_inexact(out) else out
@@ -186,6 +189,8 @@ def elementwise(name, *args):
 
 def _own_scalar(x, near):
     """A number of NumPy's, which has a dtype of its own, as an array of the library; all else as it is."""
+    if isinstance(x, Array):
+        return x[()]
     if not isinstance(x, (np.generic, np.ndarray)):
         return x
     xp = namespace_of(plain(near))
@@ -202,16 +207,18 @@ def _strongest(args):
 def abs_(z):
     """The modulus of complex numbers, which is no holomorphic function."""
 
-    def direction(z, out):
-        zero = plain(out) == 0
-        return where(zero, 0.0, z / where(zero, 1.0, out))
-
     return apply(
         lambda z: abs(z),
         (z,),
-        lambda k, t, out, z: FUNCTIONS["real"](FUNCTIONS["conj"](direction(z, out)) * t),
-        lambda k, bar, out, z: bar * direction(z, out),
+        lambda k, t, out, z: FUNCTIONS["real"](FUNCTIONS["conj"](_direction(z, out)) * t),
+        lambda k, bar, out, z: bar * _direction(z, out),
     )
+
+
+def _direction(z, size):
+    """Complex numbers over their moduli, 0 at 0."""
+    zero = plain(size) == 0
+    return where(zero, 0.0, z / where(zero, 1.0, size))
 
 
 def row_function(name):
@@ -258,7 +265,7 @@ def _is_number(x):
 
 def inplace(name, x, y):
     """``x += y`` and its kin."""
-    out = operator(name, x, y)
+    out = FUNCTIONS["matmul"](x, y) if name == "matmul" else operator(name, x, y)
     if out is NotImplemented:
         return out
     if plain(out).shape != x.shape:
@@ -271,9 +278,16 @@ def inplace(name, x, y):
     return x
 
 
+def where_of(condition, x, y):
+    """What programs call: `where` of a condition that may be written to later."""
+    return where(copied(condition) if is_foreign(condition) else condition, x, y)
+
+
 def where(condition, x, y):
     """`x` where the condition holds, else `y`."""
     condition = plain(condition)
+    if is_host_array(condition) and (is_any_array(x) or is_any_array(y)):
+        raise mixed(condition, like((x, y)))
     if not is_any_array(condition):
         if not is_any_array(x) and not is_any_array(y):
             return x if condition else y
@@ -316,4 +330,4 @@ def functions():
             out.setdefault(name, row_function(rule.name))
     for alias, name in ALIASES.items():
         out.setdefault(alias, row_function(name))
-    return out | {"abs": out["abs"], "where": where}
+    return out | {"where": where_of}

@@ -17,11 +17,10 @@ __all__ = ["INTERNAL", "PLAIN", "Front", "front"]
 # Functions whose results are plain: decisions, places, counts, and what depends on shapes and dtypes alone.
 PLAIN = set(
     """
-    all any argmax argmin argsort searchsorted nonzero count_nonzero unique_all unique_counts unique_inverse
-    unique_values isfinite isinf isnan equal not_equal less less_equal greater greater_equal logical_and logical_not
+    all any argmax argmin argsort searchsorted nonzero count_nonzero isfinite isinf isnan equal not_equal less less_equal greater greater_equal logical_and logical_not
     logical_or logical_xor signbit floor ceil trunc round rint sign floor_divide result_type can_cast isdtype finfo
-    iinfo ndim shape size allclose isclose array_equal linalg.matrix_rank nextafter broadcast_shapes may_share_memory
-    shares_memory bincount digitize histogram
+    iinfo ndim shape size allclose isclose array_equal linalg.matrix_rank broadcast_shapes may_share_memory
+    shares_memory digitize
     """.split()
 )
 
@@ -100,7 +99,7 @@ class Front(types.ModuleType):
 INTERNAL = set(
     """
     operator operator_beside_array compare_beside_array of_boxed inplace getitem setitem item array_of front ufunc
-    function kernel
+    function kernel repeated
     """.split()
 )
 

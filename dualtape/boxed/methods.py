@@ -78,7 +78,7 @@ def _trace(x, offset=0, axis1=0, axis2=1, dtype=None, out=None):
 
 
 def _diagonal(x, offset=0, axis1=0, axis2=1):
-    return indexing.diagonal(shape.moveaxis(x, (axis1, axis2), (-2, -1)), offset)
+    return indexing.diagonal_view(shape.moveaxis(x, (axis1, axis2), (-2, -1)), offset=offset)
 
 
 def _of_plain(name):
@@ -94,7 +94,7 @@ def _of_plain(name):
 
 def methods():
     """The methods by name."""
-    own = "ravel squeeze swapaxes repeat copy conj conjugate astype to_device dot".split()
+    own = "ravel squeeze swapaxes repeat copy astype to_device dot".split()
     plain_ones = "argmax argmin argsort any all nonzero tolist get".split()
     return (
         {name: FUNCTIONS[name] for name in own}
@@ -104,6 +104,7 @@ def methods():
             "var": _spread("var"), "std": _spread("std"), "cumsum": _running("cumsum"), "cumprod": _running("cumprod"),
             "sort": _sort, "clip": _clip, "take": _take, "reshape": _reshape, "trace": _trace, "diagonal": _diagonal,
             "transpose": shape.transpose, "flatten": shape.flatten, "item": item,
+            "conj": shape.conj, "conjugate": shape.conj,
             "fill": lambda x, value: indexing.setitem(x, ..., value),
         }
     )  # fmt: skip

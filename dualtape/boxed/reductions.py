@@ -1,9 +1,10 @@
 """Sums, products, extremes, running forms and sorts of arrays of other libraries."""
 
 import math
+import operator
 
 from dualtape.boxed.apply import apply, apply_linear
-from dualtape.boxed.array import BoxedArray, level_of, plain
+from dualtape.boxed.array import BoxedArray, is_any_array, level_of, plain
 from dualtape.boxed.backends import kind_of, namespace_of
 from dualtape.boxed.elementwise import elementwise, times, where
 from dualtape.boxed.indexing import take_along_axis
@@ -120,7 +121,7 @@ def _others(x, axes):
     shape = plain(x).shape
     last = tuple(range(len(shape) - len(axes), len(shape)))
     moved = moveaxis(x, axes, last)
-    lines = reshape(moved, (*plain(moved).shape[: len(shape) - len(axes)], -1))
+    lines = reshape(moved, (*plain(moved).shape[: len(shape) - len(axes)], _count(x, axes)))
     if plain(lines).shape[-1] == 0:
         return x
     before = _shifted(cumulative_prod(lines, axis=-1), -1, 1.0)
@@ -219,7 +220,7 @@ def diff(x, /, axis=-1, n=1, prepend=None, append=None):
         x = concat(parts, axis=axis)
     (axis,) = axes_of(x, axis)
     lead = (slice(None),) * axis
-    for _ in range(n):
+    for _ in range(operator.index(n)):
         x = x[(*lead, slice(1, None), ...)] - x[(*lead, slice(None, -1), ...)]
     return x
 
@@ -231,10 +232,15 @@ def clip(x, /, min=None, max=None):
         return elementwise("pos", x)
     out = x
     if min is not None:
-        out = where(plain(out) < plain(min), min, out)
+        out = where(_beyond(plain(out), plain(min), operator.lt), min, out)
     if max is not None:
-        out = where(plain(out) > plain(max), max, out)
+        out = where(_beyond(plain(out), plain(max), operator.gt), max, out)
     return out if isinstance(out, BoxedArray) else x
+
+
+def _beyond(x, bound, beyond):
+    """Where a bound decides: it is NaN, or elements lie beyond it."""
+    return beyond(x, bound) | (bound != bound) if is_any_array(bound) else beyond(x, bound)
 
 
 def _flat(running):
