@@ -1,8 +1,8 @@
 """Differentiation with respect to arrays of other libraries: where it starts from, and what it gives."""
 
+from dualtape.boxed.apply import real_as
 from dualtape.boxed.array import FUNCTIONS, BoxedArray, boxed, detached, is_any_array, level_of, plain, snapshot
 from dualtape.boxed.backends import copied, is_foreign, kind_of, namespace_of
-from dualtape.boxed.apply import real_as
 from dualtape.core.hooks import set_hooks
 from dualtape.errors import InputError, escaped
 

@@ -206,7 +206,6 @@ def _strongest(args):
 
 def abs_(z):
     """The modulus of complex numbers, which is no holomorphic function."""
-
     return apply(
         lambda z: abs(z),
         (z,),

@@ -5,7 +5,7 @@ from dualtape.boxed.apply import item
 from dualtape.boxed.array import FUNCTIONS, plain
 from dualtape.boxed.backends import namespace_of
 
-__all__ = ["methods", "stored"]
+__all__ = ["diagonal_of", "methods", "stored", "trace_of"]
 
 
 def stored(out, result, name):
@@ -72,12 +72,12 @@ def _reshape(x, *dims, order="C"):
     return shape.reshape(x, dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims)
 
 
-def _trace(x, offset=0, axis1=0, axis2=1, dtype=None, out=None):
+def trace_of(x, offset=0, axis1=0, axis2=1, dtype=None, out=None):
     x = shape.moveaxis(x, (axis1, axis2), (-2, -1))
     return stored(out, FUNCTIONS["linalg.trace"](x, offset=offset, dtype=dtype), "trace")
 
 
-def _diagonal(x, offset=0, axis1=0, axis2=1):
+def diagonal_of(x, offset=0, axis1=0, axis2=1):
     return indexing.diagonal_view(shape.moveaxis(x, (axis1, axis2), (-2, -1)), offset=offset)
 
 
@@ -102,7 +102,7 @@ def methods():
         | {
             "sum": _sum, "prod": _prod, "mean": _mean, "max": _extreme("max"), "min": _extreme("min"),
             "var": _spread("var"), "std": _spread("std"), "cumsum": _running("cumsum"), "cumprod": _running("cumprod"),
-            "sort": _sort, "clip": _clip, "take": _take, "reshape": _reshape, "trace": _trace, "diagonal": _diagonal,
+            "sort": _sort, "clip": _clip, "take": _take, "reshape": _reshape, "trace": trace_of, "diagonal": diagonal_of,
             "transpose": shape.transpose, "flatten": shape.flatten, "item": item,
             "conj": shape.conj, "conjugate": shape.conj,
             "fill": lambda x, value: indexing.setitem(x, ..., value),

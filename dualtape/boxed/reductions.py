@@ -49,8 +49,10 @@ def _divisor(n):
     return float(n) if n > 0 else math.nan
 
 
-def var(x, /, axis=None, correction=0.0, keepdims=False, *, ddof=None):
+def var(x, /, axis=None, correction=0.0, keepdims=False, *, ddof=None, dtype=None):
     """The variance along axes: the mean of squared distances from the mean."""
+    if dtype is not None:
+        x = astype(x, dtype, copy=False)
     axes = axes_of(x, axis)
     distance = x - mean(x, axes, keepdims=True)
     squares = distance * distance if kind_of(plain(x)) != "c" else real(distance * conj(distance))
@@ -58,9 +60,9 @@ def var(x, /, axis=None, correction=0.0, keepdims=False, *, ddof=None):
     return sum_(squares, axes, keepdims=keepdims) / _divisor(rest)
 
 
-def std(x, /, axis=None, correction=0.0, keepdims=False, *, ddof=None):
+def std(x, /, axis=None, correction=0.0, keepdims=False, *, ddof=None, dtype=None):
     """The standard deviation along axes, with derivative 0 where all elements are equal."""
-    return elementwise("sqrt", var(x, axis, correction, keepdims, ddof=ddof))
+    return elementwise("sqrt", var(x, axis, correction, keepdims, ddof=ddof, dtype=dtype))
 
 
 def extreme(name):
@@ -245,7 +247,12 @@ def _beyond(x, bound, beyond):
 
 def _flat(running):
     """A running form as NumPy has it: over all elements where no axis is given."""
-    return lambda x, axis=None: running(reshape(x, (-1,)) if axis is None else x, axis=0 if axis is None else axis)
+
+    def function(x, axis=None, dtype=None):
+        flat = axis is None
+        return running(reshape(x, (-1,)) if flat else x, axis=0 if flat else axis, dtype=dtype)
+
+    return function
 
 
 def functions():
