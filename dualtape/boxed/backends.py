@@ -133,19 +133,19 @@ class Backend:
         except (AttributeError, BufferError, RuntimeError, TypeError):
             return True
 
-    def special(self, name):
+    def special(self, name, is_complex=False):
         """A function by NumPy's or SciPy's name; None where the library has none and NumPy's cannot read its arrays."""
-        return getattr(self.xp, name, None) or self._on_host(name)
+        return getattr(self.xp, name, None) or self._on_host(name, is_complex)
 
-    def _on_host(self, name):
+    def _on_host(self, name, is_complex):
         import scipy.special
 
         found = (getattr(module, name, None) for module in (np, scipy.special))
         ufunc = next((f for f in found if isinstance(f, np.ufunc)), None)
-        if ufunc is None and name in INDEX:
-            ufunc = functools.partial(kernels.on_arrays, INDEX[name], -1)
+        if ufunc is None and (name not in INDEX or is_complex):
+            return None  # the kernels are of real numbers
         if ufunc is None:
-            return None
+            ufunc = functools.partial(kernels.on_arrays, INDEX[name], -1)
 
         def function(*args):
             dtype = self.xp.result_type(*[x for x in args if is_foreign(x)])
@@ -215,7 +215,7 @@ class CuPy(Backend):
         first, second = (a.base.data.ptr if getattr(a, "base", None) is not None else a.data.ptr for a in (x, y))
         return first == second
 
-    def special(self, name):
+    def special(self, name, is_complex=False):
         found = getattr(self.xp, name, None)
         if found is None:
             import cupyx.scipy.special
@@ -226,10 +226,7 @@ class CuPy(Backend):
     def context(self):
         import cupy
 
-        stream, device = cupy.cuda.get_current_stream(), cupy.cuda.Device()
-        if stream == cupy.cuda.Stream.null and cupy.cuda.runtime.getDeviceCount() == 1:
-            return contextlib.nullcontext
-        return functools.partial(_queued, stream, device)
+        return functools.partial(_queued, cupy.cuda.get_current_stream(), cupy.cuda.Device())
 
 
 @functools.cache
@@ -250,19 +247,27 @@ def adjoint_kernel(name, k):
     )
 
 
-@contextlib.contextmanager
 def _queued(stream, device):
     """Work on a stream, after what has been queued on the current one, which then waits for it."""
     import cupy
 
     outside = cupy.cuda.get_current_stream()
+    # Streams are equal by their handles: that of the default stream is the same on every device.
+    if stream == outside and device == cupy.cuda.Device():
+        return contextlib.nullcontext()
+    return _elsewhere(stream, device, outside)
+
+
+@contextlib.contextmanager
+def _elsewhere(stream, device, outside):
+    # An event belongs to the device that is current when it is made, which must be that of the stream it is put on.
+    before = outside.record()
     with device:
-        if stream != outside:
-            stream.wait_event(outside.record())
+        stream.wait_event(before)
         with stream:
             yield
-        if stream != outside:
-            outside.wait_event(stream.record())
+        after = stream.record()
+    outside.wait_event(after)
 
 
 @functools.cache

@@ -55,8 +55,9 @@ def plain_row(name, *args):
         return _ARITHMETIC[name](*args)
     near = like(args)
     backend = backend_of(near)
+    is_complex = any(_is_complex(x) for x in args)
     for candidate in names_of(name):
-        found = backend.special(candidate)
+        found = backend.special(candidate, is_complex)
         if found is not None:
             return found(*args)
     rule = BY_NAME[name]
@@ -83,7 +84,15 @@ def _call(name, *args):
 def slope(name, k, args, out):
     """A partial derivative of a row at arrays."""
     rule = BY_NAME[name]
+    if name == "pow" and k == 1 and _is_complex(plain(out)):
+        x = args[0] if is_any_array(args[0]) else array_of(args[0], plain(out))
+        zero = plain(x) == 0
+        return where(zero, 0.0, out * elementwise("log", where(zero, 1.0, x)))
     return _text(rule.partials[k], (*rule.args, "out"))(*args, out)
+
+
+def _is_complex(x):
+    return kind_of(x) == "c" if is_any_array(x) else isinstance(x, complex)
 
 
 @functools.cache

@@ -102,7 +102,7 @@ def matrix_transpose(x, /):
 
 def moveaxis(x, source, destination):
     """Axes moved to other places."""
-    source, destination = axes_of(x, source), axes_of(x, destination)
+    source, destination = (axes_of(x, tuple(k) if isinstance(k, list) else k) for k in (source, destination))
     order = [k for k in range(len(x.shape)) if k not in source]
     for place, axis in sorted(zip(destination, source, strict=True)):
         order.insert(place, axis)
