@@ -99,14 +99,12 @@ class BoxedArray:
     def _write(self, new):
         """Let the array, and those that it is a view of, have new elements."""
         self._settle()
-        line = self._line()
-        parts = [new]
-        for view in reversed(line):
-            parts.append(view._look[1](view._parent, parts[-1]))
+        for view in reversed(self._line()):
+            new = view._look[1](view._parent, new)
+        # The views read it from there when they are used next. So they lie in memory as they did, by which it is
+        # decided whether a reshape of them is a view.
         root = self if self._root is None else self._root
-        for x, part in zip((root, *line), reversed(parts), strict=True):
-            x._take(part if isinstance(part, BoxedArray) else boxed(part))
-            x._seen = root._version
+        root._take(new if isinstance(new, BoxedArray) else boxed(new))
 
     # --- attributes --------------------------------------------------------------------------------------------------
 

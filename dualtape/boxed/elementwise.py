@@ -282,7 +282,9 @@ def inplace(name, x, y):
         if kind_of(plain(out)) == "c" and kind_of(plain(x)) != "c":
             raise TypeError(f"an array of {x.dtype} cannot take {plain(out).dtype} in place")
         out = FUNCTIONS["astype"](out, x.dtype)
-    x._write(out)
+    # It stays in memory as it was, by which it is decided whether a reshape of it is a view.
+    lies_alike = backend_of(plain(x)).lies_alike(plain(x), plain(out))
+    x._write(out if lies_alike else FUNCTIONS["assigned"](x, ..., out))
     return x
 
 

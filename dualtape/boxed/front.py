@@ -115,7 +115,7 @@ class Front(types.ModuleType):
 INTERNAL = set(
     """
     operator operator_beside_array compare_beside_array of_boxed inplace getitem setitem item array_of front ufunc
-    function kernel repeated
+    function kernel repeated assigned
     """.split()
 )
 
