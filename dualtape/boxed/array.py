@@ -12,8 +12,8 @@ from dualtape.core.values import level_of as level_of_number
 from dualtape.errors import NoBufferError, conversion, no_array, no_attribute, no_float, user_line
 
 __all__ = [
-    "FUNCTIONS", "METHODS", "BoxedArray", "boxed", "detached", "is_any_array", "is_host_array", "is_inexact", "level_of", "look",
-    "plain", "snapshot",
+    "FUNCTIONS", "METHODS", "BoxedArray", "boxed", "detached", "is_any_array", "is_host_array", "is_inexact",
+    "level_of", "look", "plain", "snapshot",
 ]  # fmt: skip
 
 

@@ -29,7 +29,8 @@ __all__ = ["INTERNAL", "PLAIN", "Front", "front"]
 # Functions whose results are plain: decisions, places, counts, and what depends on shapes and dtypes alone.
 PLAIN = set(
     """
-    all any argmax argmin argsort searchsorted nonzero count_nonzero isfinite isinf isnan equal not_equal less less_equal greater greater_equal logical_and logical_not
+    all any argmax argmin argsort searchsorted nonzero count_nonzero isfinite isinf isnan isin equal not_equal less
+    less_equal greater greater_equal logical_and logical_not
     logical_or logical_xor signbit floor ceil trunc round rint sign floor_divide result_type can_cast isdtype finfo
     iinfo ndim shape size allclose isclose array_equal linalg.matrix_rank broadcast_shapes may_share_memory
     shares_memory digitize
@@ -229,7 +230,7 @@ _PREFIX = re.compile("^(cupyx_scipy_special_|cupyx_scipy_|cupy_)")
 def kernel(kernel, args, kwargs):
     """One of CuPy's ufuncs or kernels on traced arrays."""
     name = getattr(kernel, "name", "")
-    own, known = _PREFIX.subn("", name)
+    own, known = _PREFIX.subn("", name.removesuffix("_with_dtype"))
     # Of kernels that programs define the name says nothing.
     if not known or type(kernel).__name__ == "ElementwiseKernel" or (own not in FUNCTIONS and own not in PLAIN):
         raise no_rule(own or "a kernel of CuPy's")

@@ -73,11 +73,13 @@ def _reshape(x, *dims, order="C"):
 
 
 def trace_of(x, offset=0, axis1=0, axis2=1, dtype=None, out=None):
+    """np.trace."""
     x = shape.moveaxis(x, (axis1, axis2), (-2, -1))
     return stored(out, FUNCTIONS["linalg.trace"](x, offset=offset, dtype=dtype), "trace")
 
 
 def diagonal_of(x, offset=0, axis1=0, axis2=1):
+    """np.diagonal."""
     return indexing.diagonal_view(shape.moveaxis(x, (axis1, axis2), (-2, -1)), offset=offset)
 
 
@@ -102,8 +104,8 @@ def methods():
         | {
             "sum": _sum, "prod": _prod, "mean": _mean, "max": _extreme("max"), "min": _extreme("min"),
             "var": _spread("var"), "std": _spread("std"), "cumsum": _running("cumsum"), "cumprod": _running("cumprod"),
-            "sort": _sort, "clip": _clip, "take": _take, "reshape": _reshape, "trace": trace_of, "diagonal": diagonal_of,
-            "transpose": shape.transpose, "flatten": shape.flatten, "item": item,
+            "sort": _sort, "clip": _clip, "take": _take, "reshape": _reshape, "trace": trace_of,
+            "diagonal": diagonal_of, "transpose": shape.transpose, "flatten": shape.flatten, "item": item,
             "conj": shape.conj, "conjugate": shape.conj,
             "fill": lambda x, value: indexing.setitem(x, ..., value),
         }

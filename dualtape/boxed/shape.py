@@ -8,8 +8,8 @@ from dualtape.boxed.backends import backend_of, kind_of, namespace_of
 
 __all__ = [
     "astype", "broadcast_arrays", "broadcast_to", "complex_", "concat", "conj", "expand_dims", "flip", "functions",
-    "imag", "matrix_transpose", "moveaxis", "permute_dims", "read_only", "real", "repeat", "reshape", "roll", "squeeze", "stack",
-    "tile", "zeros_like",
+    "imag", "matrix_transpose", "moveaxis", "permute_dims", "read_only", "real", "repeat", "reshape", "roll", "squeeze",
+    "stack", "tile", "zeros_like",
 ]  # fmt: skip
 
 
@@ -424,8 +424,9 @@ def functions():
         "expand_dims": expand_dims, "squeeze": squeeze, "ravel": ravel, "copy": copy, "broadcast_to": _spread_view,
         "broadcast_arrays": broadcast_arrays, "concat": concat, "concatenate": _concatenate, "stack": _stacked,
         "hstack": hstack, "vstack": vstack, "unstack": unstack, "flip": flip, "roll": roll, "repeat": repeat,
-        "tile": tile, "astype": astype, "to_device": to_device, "real": _real_view, "imag": _imag_view, "conj": _conj_copy,
-        "conjugate": _conj_copy, "repeated": broadcast_to, "atleast_1d": atleast(1), "atleast_2d": atleast(2), "atleast_3d": atleast(3),
+        "tile": tile, "astype": astype, "to_device": to_device, "real": _real_view, "imag": _imag_view,
+        "conj": _conj_copy, "conjugate": _conj_copy, "repeated": broadcast_to, "atleast_1d": atleast(1),
+        "atleast_2d": atleast(2), "atleast_3d": atleast(3),
         "split": split,
     }  # fmt: skip
 
