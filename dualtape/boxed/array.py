@@ -211,6 +211,12 @@ class BoxedArray:
     def __rfloordiv__(self, x):
         return FUNCTIONS["operator"]("floordiv", x, self)
 
+    def __divmod__(self, x):
+        return self // x, self % x
+
+    def __rdivmod__(self, x):
+        return x // self, x % self
+
     def __pow__(self, x):
         return FUNCTIONS["operator"]("pow", self, x)
 

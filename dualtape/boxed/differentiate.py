@@ -140,6 +140,9 @@ def numbers_of(x):
 
 def stacked(parts, shape, near):
     """Arrays or numbers of one kind as one array of a given shape."""
+    if not parts:
+        shape = tuple(0 if n == -1 else n for n in shape)
+        return namespace_of(plain(near)).zeros(shape, dtype=plain(near).dtype, device=plain(near).device)
     parts = [FUNCTIONS["array_of"](p, near) for p in parts]
     return FUNCTIONS["reshape"](FUNCTIONS["stack"](parts, axis=0), shape)
 

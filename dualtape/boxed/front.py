@@ -29,7 +29,7 @@ __all__ = ["INTERNAL", "PLAIN", "Front", "front"]
 # Functions whose results are plain: decisions, places, counts, and what depends on shapes and dtypes alone.
 PLAIN = set(
     """
-    all any argmax argmin argsort searchsorted nonzero count_nonzero isfinite isinf isnan isin equal not_equal less
+    all any argmax argmin argsort searchsorted nonzero count_nonzero isfinite isinf isnan equal not_equal less
     less_equal greater greater_equal logical_and logical_not
     logical_or logical_xor signbit floor ceil trunc round rint sign floor_divide result_type can_cast isdtype finfo
     iinfo ndim shape size allclose isclose array_equal linalg.matrix_rank broadcast_shapes may_share_memory

@@ -237,7 +237,8 @@ def functions():
     """The functions of this file, by the names that libraries have for them."""
     return {
         "getitem": getitem, "setitem": setitem, "assigned": assigned, "take": _take,
-        "take_along_axis": _take_along_axis, "tril": _tri("tril"), "triu": _tri("triu"), "linalg.diagonal": diagonal_view,
+        "take_along_axis": _take_along_axis, "tril": _tri("tril"), "triu": _tri("triu"),
+        "linalg.diagonal": diagonal_view,
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ algorithmic differentiation (2008), and of the files of `dualtape.arrays` on the
 import math
 
 from dualtape.boxed.apply import apply, like, unbroadcast
-from dualtape.boxed.array import is_host_array, level_of, plain
+from dualtape.boxed.array import is_any_array, is_host_array, level_of, plain
 from dualtape.boxed.backends import backend_of, kind_of, mixed, namespace_of, precision_of
 from dualtape.boxed.elementwise import elementwise, where
 from dualtape.boxed.indexing import diag_matrix, diagonal, tri
@@ -39,6 +39,8 @@ def matmul(x, y, /):
     for a in (x, y):
         if is_host_array(a):
             raise mixed(a, near)
+        if not is_any_array(a):
+            raise TypeError(f"matmul needs arrays, not {type(a).__name__!r}")
     if len(x.shape) == 1 or len(y.shape) == 1:
         if not len(x.shape) or not len(y.shape):
             raise ValueError("matmul needs arrays of at least one dimension")

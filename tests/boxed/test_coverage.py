@@ -20,7 +20,7 @@ X = np.array([[0.4, 0.7], [0.2, 0.9]])
 MAKING = "arange asarray empty eye from_dlpack full linspace ones zeros fft.fftfreq fft.rfftfreq".split()
 # What is of integers or whole numbers alone, or has no derivative rule.
 NO_RULE = """
-    nextafter bitwise_and bitwise_invert bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor
+    nextafter isin bitwise_and bitwise_invert bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor
 """.split()
 OTHERS = "get_array_api_strict_flags reset_array_api_strict_flags set_array_api_strict_flags".split()
 
