@@ -71,6 +71,8 @@ def precision_of(x):
 
 def mixed(x, like):
     """The error for an array of another library, or of the host, beside those of `like`'s."""
+    while not is_foreign(like):
+        like = like.value
     name = getattr(namespace_of(like), "__name__", "its namespace").removeprefix("array_api_compat.")
     whose = "of NumPy" if not is_foreign(x) else f"of {type(x).__module__.partition('.')[0]}"
     return ConversionError(

@@ -106,6 +106,8 @@ class Front(types.ModuleType):
             x = apply.array_of(x, self._xp.asarray(0.0, device=device))
         if not isinstance(x, BoxedArray):
             return self._xp.asarray(x, dtype=dtype, device=device, copy=copy, **options)
+        if device is not None:
+            x = shape.to_device(x, device)
         if dtype is not None and dtype != x.dtype:
             return FUNCTIONS["astype"](x, dtype)
         return FUNCTIONS["copy"](x) if copy else x

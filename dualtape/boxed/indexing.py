@@ -6,7 +6,7 @@ from dualtape.boxed.apply import apply_linear, array_of, unbroadcast
 from dualtape.boxed.array import BoxedArray, is_any_array, is_host_array, level_of, look, plain
 from dualtape.boxed.backends import backend_of, copied, is_foreign, kind_of, mixed, namespace_of
 from dualtape.boxed.elementwise import where
-from dualtape.boxed.shape import astype, axes_of, read_only, reshape
+from dualtape.boxed.shape import astype, axes_of, copy, read_only, reshape
 from dualtape.core.traced import Traced
 from dualtape.errors import ConversionError, user_line
 
@@ -139,7 +139,7 @@ def take(x, indices, /, *, axis=None):
         x, axis = (x if len(near.shape) == 1 else reshape(x, (-1,))), 0
     (axis,) = axes_of(x, axis)
     if isinstance(indices, int):
-        return getitem(x, (slice(None),) * axis + (indices, ...)) + 0.0
+        return copy(getitem(x, (slice(None),) * axis + (indices, ...)))
     if isinstance(indices, list):
         indices = namespace_of(near).asarray(indices, device=near.device)
     indices = key_of(indices, near)

@@ -7,9 +7,9 @@ from dualtape.boxed.array import BoxedArray, boxed, is_any_array, is_inexact, le
 from dualtape.boxed.backends import backend_of, kind_of, namespace_of
 
 __all__ = [
-    "astype", "broadcast_arrays", "broadcast_to", "complex_", "concat", "conj", "expand_dims", "flip", "functions",
-    "imag", "matrix_transpose", "moveaxis", "permute_dims", "read_only", "real", "repeat", "reshape", "roll", "squeeze",
-    "stack", "tile", "zeros_like",
+    "astype", "broadcast_arrays", "broadcast_to", "complex_", "concat", "conj", "copy", "expand_dims", "flip",
+    "functions", "imag", "matrix_transpose", "moveaxis", "permute_dims", "read_only", "real", "repeat", "reshape",
+    "roll", "squeeze", "stack", "tile", "zeros_like",
 ]  # fmt: skip
 
 
