@@ -226,6 +226,18 @@ def diagonal_view(x, /, *, offset=0):
     return read_only(x, lambda x: diagonal(x, offset))
 
 
+def writable_diagonal(x):
+    """The diagonals as a view that takes values, as einsum gives it."""
+
+    def put(parent, new):
+        rows, columns = parent.shape[-2:]
+        flat = reshape(parent, (*parent.shape[:-2], rows * columns))
+        last = max(0, (min(rows, columns) - 1) * (columns + 1) + 1)
+        return reshape(assigned(flat, (..., slice(0, last, columns + 1)), new), parent.shape)
+
+    return look(x, diagonal, put) if isinstance(x, BoxedArray) else diagonal(x)
+
+
 def diag_matrix(x):
     """Matrices with given diagonals."""
     near = plain(x)

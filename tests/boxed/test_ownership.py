@@ -80,6 +80,15 @@ def deep_views(x, space):
     return (y * base).sum()
 
 
+def diagonals_by_einsum(x, space):
+    y = x[None, ...] * x[:, None]
+    diagonal = np.einsum("ii->i", y)
+    diagonal *= x
+    np.einsum("iji->ij", y[:, None, ...] * 1.0)[...] = 0.0
+    np.einsum("ij->ji", y)[0, 1] = x[2] * 5.0
+    return (y * y * space.asarray(np.arange(9.0).reshape(3, 3))).sum()
+
+
 def in_place(x, space):
     y = z = x * 3.0 + 0.5
     y %= 2.0
@@ -108,7 +117,8 @@ def inner_value_in_outer_array(x, space):
 
 
 PROGRAMS = [
-    chosen, masked, indexed, assigned, constants, stopped, conjugates_are_copies, spread_arrays_are_views, deep_views,
+    chosen, masked, indexed, assigned, constants, stopped, conjugates_are_copies, spread_arrays_are_views, diagonals_by_einsum,
+    deep_views,
     in_place, outer_value_in_inner_array, inner_value_in_outer_array,
 ]  # fmt: skip
 
