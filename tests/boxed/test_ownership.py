@@ -117,9 +117,8 @@ def inner_value_in_outer_array(x, space):
 
 
 PROGRAMS = [
-    chosen, masked, indexed, assigned, constants, stopped, conjugates_are_copies, spread_arrays_are_views, diagonals_by_einsum,
-    deep_views,
-    in_place, outer_value_in_inner_array, inner_value_in_outer_array,
+    chosen, masked, indexed, assigned, constants, stopped, conjugates_are_copies, spread_arrays_are_views,
+    diagonals_by_einsum, deep_views, in_place, outer_value_in_inner_array, inner_value_in_outer_array,
 ]  # fmt: skip
 
 

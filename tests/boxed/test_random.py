@@ -11,12 +11,21 @@ xp = pytest.importorskip("array_api_strict")
 
 X = np.random.default_rng(2).uniform(-1, 1, (3, 4))
 SMOOTH = (np.sin, np.cos, np.tanh, np.exp, np.square, np.negative, np.positive)
+MOVING = (
+    np.cumsum, np.flip, lambda a: np.roll(a, 1), np.sort, lambda a: np.max(a, axis=-1), lambda a: np.sum(a, axis=0),
+    lambda a: np.concatenate([a, a * a], axis=-1)[..., : a.shape[-1]], lambda a: np.diff(a, prepend=a[..., :1]),
+    lambda a: np.clip(a, -0.4, 0.3), lambda a: np.prod(a, axis=-1), lambda a: np.std(a + 0.0, axis=0),
+)  # fmt: skip
 
 
 def view_of(rng, a):
     """Some view, of what may be a view itself."""
-    kind = rng.randrange(9)
+    kind = rng.randrange(11)
     n = a.shape[-1] if a.ndim else 0
+    if kind == 9 and a.ndim == 2:
+        return np.einsum("ii->i", a[: min(a.shape), : min(a.shape)])
+    if kind == 10:
+        return np.expand_dims(a, 0) if a.ndim < 3 else np.moveaxis(a, 0, 2)
     if kind == 0 and a.ndim > 1:
         return a[rng.randrange(-a.shape[0], a.shape[0]), ...]
     if kind == 1:
@@ -59,7 +68,7 @@ def value_for(rng, a, pool, constants, number):
 
 def step(rng, pool, constants, number):
     a = rng.choice(pool)
-    kind = rng.randrange(12)
+    kind = rng.randrange(14)
     if kind <= 2:
         pool.append(view_of(rng, a))
     elif kind == 3:
@@ -79,6 +88,10 @@ def step(rng, pool, constants, number):
         a[..., 1:] = a[..., :-1]
     elif kind == 10 and a.ndim:
         a[a > 0.5] = rng.uniform(-0.5, 0.5)
+    elif kind == 12 and a.ndim:
+        pool.append(rng.choice(MOVING)(a))
+    elif kind == 13 and a.ndim == 2:
+        pool.append(np.matmul(a, a.T) * 0.5)
     elif kind == 11:
         pool.append(np.where(a > 0.1, a, value_for(rng, a, pool, constants, number)))
     if rng.random() < 0.3 and constants:  # constants count as they were
