@@ -260,3 +260,11 @@ def test_complex_powers(exponent):
 def test_what_has_no_rule_says_so(call):
     with pytest.raises(dt.NoRuleError, match=r"no derivative rule|takes no"):
         dt.gradient(lambda x: total(call(x)))(xp.asarray(S))
+
+
+def test_complex_tanh_far_from_zero():
+    points = np.array([400 + 1j, -800.0 + 2j, 20.0 - 3j, -30.0 + 1j])
+    ours = host(dt.gradient(lambda z: np.tanh(z).sum().real)(xp.asarray(points)))
+    # 4 exp(-2 |x|) exp(-2 i s y) conjugated, to the last digits that the others have
+    s = np.sign(points.real)
+    np.testing.assert_allclose(ours, 4.0 * np.conj(np.exp(-2.0 * s * points)), rtol=1e-13)
