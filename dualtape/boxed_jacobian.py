@@ -1,5 +1,7 @@
 """Jacobians with respect to arrays of other libraries."""
 
+import math
+
 from dualtape.boxed.array import FUNCTIONS
 from dualtape.boxed.differentiate import is_complex_array, stacked, unit_array, zero_of
 from dualtape.forward import pushforward
@@ -80,14 +82,21 @@ def _rows(back, outputs, outer, i, inputs):
 def _columns(f, kwargs, inputs, inner, j):
     """The derivatives of each result with respect to one leaf of the argument, and the results' structure."""
     columns = []
-    for k in range(_size(inputs[j])):
+    size = _size(inputs[j])
+    for k in range(max(size, 1)):  # of an array without elements too, for the structure of the results
         direction = [zero_of(x) for x in inputs]
-        direction[j] = _unit(inputs[j], k)
+        if size:
+            direction[j] = _unit(inputs[j], k)
         _, tangent = pushforward(lambda x: f(x, **kwargs), unflatten(inner, inputs), unflatten(inner, direction))
         columns.append(flatten(tangent))
     near, parts = _near(*inputs), []
     for i, first in enumerate(columns[0][0]):
         shape = _shape(first)
-        lines = stacked([column[i] for column, _ in columns], (len(columns), -1), first if is_boxed(first) else near)
+        if not size:
+            parts.append(stacked([], shape + _shape(inputs[j]), first if is_boxed(first) else near))
+            continue
+        lines = stacked(
+            [column[i] for column, _ in columns], (size, math.prod(shape)), first if is_boxed(first) else near
+        )
         parts.append(FUNCTIONS["reshape"](FUNCTIONS["matrix_transpose"](lines), shape + _shape(inputs[j])))
     return parts, columns[0][1]

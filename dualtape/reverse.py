@@ -5,8 +5,7 @@ import operator
 
 import numpy as np
 
-from dualtape.boxed.array import BoxedArray
-from dualtape.boxed.array import plain as plain_boxed
+from dualtape.boxed.array import BoxedArray, detached
 from dualtape.boxed.differentiate import boxed_variable, is_complex_array, seed
 from dualtape.core.array import Array
 from dualtape.core.sweep import Recording, value_and_gradient_of_float
@@ -132,7 +131,7 @@ def _strip_leaf(recording, x):
         return x.value if recording.owns(x) else x
     if isinstance(x, BoxedArray):
         own = recording.output(x)
-        return own.value if recording.owns(own) else own
+        return x.value if recording.owns(own) else own
     if isinstance(x, np.ndarray) and x.dtype == object:
         out = np.empty(x.shape, dtype=object)
         for index in np.ndindex(x.shape):
@@ -383,7 +382,7 @@ def _stop_leaf(x):
     if isinstance(x, Array):
         return plain_of(x).copy()
     if isinstance(x, BoxedArray):
-        return plain_boxed(x)
+        return detached(x)
     if isinstance(x, np.ndarray) and x.dtype == object:
         out = np.empty(x.shape, dtype=object)
         for index in np.ndindex(x.shape):

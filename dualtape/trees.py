@@ -12,6 +12,7 @@ import numpy as np
 
 from dualtape.arrays.creation import array
 from dualtape.boxed.array import is_any_array as is_boxed
+from dualtape.boxed.backends import mixed
 from dualtape.boxed.differentiate import as_input, blank, derivative_of, numbers_of, stacked
 from dualtape.core import traced
 from dualtape.core.array import Array
@@ -336,6 +337,9 @@ class Leaves:
             (x.shape if is_array(x) else None) == (y.shape if is_array(y) else None)
             for x, y in zip(self.slots, other.slots, strict=True)
         ):
+            for x, y in zip(self.slots, other.slots, strict=True):
+                if is_array(x) and is_boxed(x) != is_boxed(y):
+                    raise mixed(*((y, x) if is_boxed(x) else (x, y)))
             return self.slots
         return other.slots_of(self.numbers)
 

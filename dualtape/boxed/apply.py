@@ -219,7 +219,7 @@ def _tangents(active, operands, primals, out, own, jvp):
             term = term if level_of(term) else plain(term)
             term = real_as(term, own)
             if plain(term).shape != plain(own).shape:
-                term = FUNCTIONS["broadcast_to"](term, plain(own).shape)
+                term = FUNCTIONS["repeated"](term, plain(own).shape)
             totals[i] = term if totals[i] is None else _boxed(totals[i]) + term
     return [t if t is None or level_of(t) else plain(t) for t in totals]
 

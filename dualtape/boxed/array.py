@@ -12,8 +12,8 @@ from dualtape.core.values import level_of as level_of_number
 from dualtape.errors import NoBufferError, conversion, no_array, no_attribute, no_float, user_line
 
 __all__ = [
-    "FUNCTIONS", "METHODS", "BoxedArray", "boxed", "is_any_array", "is_host_array", "is_inexact", "level_of", "look",
-    "plain", "snapshot",
+    "FUNCTIONS", "METHODS", "BoxedArray", "boxed", "detached", "is_any_array", "is_host_array", "is_inexact",
+    "level_of", "look", "plain", "snapshot",
 ]  # fmt: skip
 
 
@@ -71,12 +71,25 @@ class BoxedArray:
 
     def _settle(self):
         """Bring a view up to date with the array that it looks at, and forget differentiations that have ended."""
-        parent = self._parent
-        if parent is not None:
-            parent._settle()
-            if parent._version != self._seen:
-                self._take(self._look[0](parent))
-                self._seen = parent._version
+        root = self._root
+        if root is not None:
+            root._forget()
+            if root._version != self._seen:
+                for view in self._line():
+                    view._take(view._look[0](view._parent))
+                    view._seen = root._version
+        self._forget()
+
+    def _line(self):
+        """The views from the one of the root to this one, which is a view of a view of ..."""
+        line = []
+        view = self
+        while view._parent is not None:
+            line.append(view)
+            view = view._parent
+        return line[::-1]
+
+    def _forget(self):
         while self._level and self._var is None and not is_running(self._level):
             if isinstance(self._value, BoxedArray):
                 self._take(self._value)
@@ -85,11 +98,13 @@ class BoxedArray:
 
     def _write(self, new):
         """Let the array, and those that it is a view of, have new elements."""
-        parent = self._parent
-        if parent is not None:
-            parent._write(self._look[1](parent, new))
-            self._seen = parent._version
-        self._take(new if isinstance(new, BoxedArray) else boxed(new))
+        self._settle()
+        for view in reversed(self._line()):
+            new = view._look[1](view._parent, new)
+        # The views read it from there when they are used next. So they lie in memory as they did, by which it is
+        # decided whether a reshape of them is a view.
+        root = self if self._root is None else self._root
+        root._take(new if isinstance(new, BoxedArray) else boxed(new))
 
     # --- attributes --------------------------------------------------------------------------------------------------
 
@@ -196,6 +211,12 @@ class BoxedArray:
     def __rfloordiv__(self, x):
         return FUNCTIONS["operator"]("floordiv", x, self)
 
+    def __divmod__(self, x):
+        return self // x, self % x
+
+    def __rdivmod__(self, x):
+        return x // self, x % self
+
     def __pow__(self, x):
         return FUNCTIONS["operator"]("pow", self, x)
 
@@ -231,6 +252,15 @@ class BoxedArray:
 
     def __ipow__(self, x):
         return FUNCTIONS["inplace"]("pow", self, x)
+
+    def __imod__(self, x):
+        return FUNCTIONS["inplace"]("mod", self, x)
+
+    def __ifloordiv__(self, x):
+        return FUNCTIONS["inplace"]("floordiv", self, x)
+
+    def __imatmul__(self, x):
+        return FUNCTIONS["inplace"]("matmul", self, x)
 
     def __lt__(self, x):
         return plain(self) < plain(x)
@@ -313,8 +343,9 @@ class BoxedArray:
     def __cupy_override_elementwise_kernel__(self, kernel, *args, **kwargs):
         return FUNCTIONS["kernel"](kernel, args, kwargs)
 
-    def __cupy_override_reduction_kernel__(self, kernel, *args, **kwargs):
-        return FUNCTIONS["kernel"](kernel, args, kwargs)
+    def __cupy_override_reduction_kernel__(self, kernel, axis=None, dtype=None, out=None, keepdims=False):
+        options = {"axis": axis, "dtype": dtype, "out": out, "keepdims": keepdims}
+        return FUNCTIONS["kernel"](kernel, (self,), options)
 
     def __copy__(self):
         return snapshot(self)
@@ -372,7 +403,7 @@ def boxed(value, level=0, var=None, tangents=None):
     out._level = level
     out._var = var
     out._tangents = tangents
-    out._parent = out._look = None
+    out._parent = out._look = out._root = None
     out._seen = out._version = 0
     return out
 
@@ -382,7 +413,8 @@ def look(parent, get, put):
     out = get(parent)
     if not isinstance(out, BoxedArray):
         out = boxed(out)
-    out._parent, out._look, out._seen = parent, (get, put), parent._version
+    root = parent if parent._root is None else parent._root
+    out._parent, out._look, out._root, out._seen = parent, (get, put), root, root._version
     return out
 
 
@@ -410,6 +442,11 @@ def plain(x):
     while isinstance(x, Traced):
         x = x.value
     return x
+
+
+def detached(x):
+    """The plain array below all levels, in memory of its own."""
+    return copied(plain(x))
 
 
 def is_any_array(x):

@@ -80,6 +80,8 @@ def precision_of(x):
 
 def mixed(x, like):
     """The error for an array of another library, or of the host, beside those of `like`'s."""
+    while not is_foreign(like):
+        like = like.value
     name = getattr(namespace_of(like), "__name__", "its namespace").removeprefix("array_api_compat.")
     whose = "of NumPy" if not is_foreign(x) else f"of {type(x).__module__.partition('.')[0]}"
     return ConversionError(
@@ -98,12 +100,14 @@ class Backend:
         self.xp = xp
 
     def copied(self, x):
-        """A copy in memory of its own."""
+        """A copy in memory of its own; of arrays that never change, these."""
+        if hasattr(x, "at"):  # as JAX's
+            return x
         return self.xp.asarray(x, copy=True)
 
     def written(self, x, key, value):
         """A fresh array with other elements at an index."""
-        if hasattr(x, "at"):  # JAX's arrays are immutable
+        if hasattr(x, "at"):
             return x.at[key].set(value)
         x[key] = value
         return x
@@ -140,19 +144,28 @@ class Backend:
         except (AttributeError, BufferError, RuntimeError, TypeError):
             return True
 
-    def special(self, name):
-        """A function by NumPy's or SciPy's name; None where the library has none and NumPy's cannot read its arrays."""
-        return getattr(self.xp, name, None) or self._on_host(name)
+    def lies_alike(self, x, y):
+        """Whether the elements of two arrays of one shape lie in memory in the same order."""
+        if hasattr(x, "at"):
+            return True
+        try:
+            return np.from_dlpack(x).strides == np.from_dlpack(y).strides
+        except (AttributeError, BufferError, RuntimeError, TypeError):
+            return False
 
-    def _on_host(self, name):
+    def special(self, name, is_complex=False):
+        """A function by NumPy's or SciPy's name; None where the library has none and NumPy's cannot read its arrays."""
+        return getattr(self.xp, name, None) or self._on_host(name, is_complex)
+
+    def _on_host(self, name, is_complex):
         import scipy.special
 
         found = (getattr(module, name, None) for module in (np, scipy.special))
         ufunc = next((f for f in found if isinstance(f, np.ufunc)), None)
-        if ufunc is None and name in INDEX:
-            ufunc = functools.partial(kernels.on_arrays, INDEX[name], -1)
+        if ufunc is None and (name not in INDEX or is_complex):
+            return None  # the kernels are of real numbers
         if ufunc is None:
-            return None
+            ufunc = functools.partial(kernels.on_arrays, INDEX[name], -1)
 
         def function(*args):
             dtype = self.xp.result_type(*[x for x in args if is_foreign(x)])
@@ -222,7 +235,10 @@ class CuPy(Backend):
         first, second = (a.base.data.ptr if getattr(a, "base", None) is not None else a.data.ptr for a in (x, y))
         return first == second
 
-    def special(self, name):
+    def lies_alike(self, x, y):
+        return x.strides == y.strides
+
+    def special(self, name, is_complex=False):
         found = getattr(self.xp, name, None)
         if found is None:
             import cupyx.scipy.special
@@ -233,10 +249,7 @@ class CuPy(Backend):
     def context(self):
         import cupy
 
-        stream, device = cupy.cuda.get_current_stream(), cupy.cuda.Device()
-        if stream == cupy.cuda.Stream.null and cupy.cuda.runtime.getDeviceCount() == 1:
-            return contextlib.nullcontext
-        return functools.partial(_queued, stream, device)
+        return functools.partial(_queued, cupy.cuda.get_current_stream(), cupy.cuda.Device())
 
 
 @functools.cache
@@ -257,19 +270,27 @@ def adjoint_kernel(name, k):
     )
 
 
-@contextlib.contextmanager
 def _queued(stream, device):
     """Work on a stream, after what has been queued on the current one, which then waits for it."""
     import cupy
 
     outside = cupy.cuda.get_current_stream()
+    # Streams are equal by their handles: that of the default stream is the same on every device.
+    if stream == outside and device == cupy.cuda.Device():
+        return contextlib.nullcontext()
+    return _elsewhere(stream, device, outside)
+
+
+@contextlib.contextmanager
+def _elsewhere(stream, device, outside):
+    # An event belongs to the device that is current when it is made, which must be that of the stream it is put on.
+    before = outside.record()
     with device:
-        if stream != outside:
-            stream.wait_event(outside.record())
+        stream.wait_event(before)
         with stream:
             yield
-        if stream != outside:
-            outside.wait_event(stream.record())
+        after = stream.record()
+    outside.wait_event(after)
 
 
 @functools.cache

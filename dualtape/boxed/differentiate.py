@@ -1,6 +1,7 @@
 """Differentiation with respect to arrays of other libraries: where it starts from, and what it gives."""
 
-from dualtape.boxed.array import FUNCTIONS, BoxedArray, boxed, is_any_array, level_of, plain, snapshot
+from dualtape.boxed.apply import real_as
+from dualtape.boxed.array import FUNCTIONS, BoxedArray, boxed, detached, is_any_array, level_of, plain, snapshot
 from dualtape.boxed.backends import copied, is_foreign, kind_of, namespace_of
 from dualtape.core.hooks import set_hooks
 from dualtape.errors import InputError, escaped
@@ -56,7 +57,7 @@ def boxed_output(tape, x):
         return x if is_foreign(x) else None
     level = level_of(x)
     if level == 0:
-        return plain(x)
+        return detached(x)
     if level == tape.level and x._var is not None and x._var.tape is tape:
         return x._var
     if level >= tape.level or (x._var is not None and x._var.tape.level != level):
@@ -72,7 +73,12 @@ def seed(x):
 def boxed_dual(level, x, parts):
     """An independent array of a forward level."""
     x = copied(x) if is_foreign(x) else snapshot(x)
-    return boxed(x, level, tangents=[None if t is None else snapshot(t) for t in parts])
+    return boxed(x, level, tangents=[None if t is None else _own(real_as(t, x)) for t in parts])
+
+
+def _own(x):
+    """An array that nothing else is written through."""
+    return copied(x) if is_foreign(x) else snapshot(x) if level_of(x) else detached(x)
 
 
 def boxed_tangents(level, x, place):
@@ -81,9 +87,9 @@ def boxed_tangents(level, x, place):
     if own > level:
         raise escaped()
     if own == level and isinstance(x, BoxedArray):
-        value, t = x._value, x._tangents[place]
-        return value, zero_of(value) if t is None else t
-    value = plain(x) if own == 0 else snapshot(x)
+        value, t = _own(x._value), x._tangents[place]
+        return value, zero_of(value) if t is None else _own(t)
+    value = x if is_foreign(x) else _own(x)
     return value, zero_of(value)
 
 
@@ -111,9 +117,8 @@ def unit_array(x, place):
 
 def derivative_of(x, derivative):
     """A derivative with respect to an array: zeros where nothing depends on it."""
-    if isinstance(derivative, BoxedArray):
-        return snapshot(derivative) if level_of(derivative) else plain(derivative)
-    return derivative if is_foreign(derivative) else zero_of(x)
+    # Adjoints of several variables may be one array, which may be spread over memory that repeats.
+    return _own(derivative) if is_any_array(derivative) else zero_of(x)
 
 
 def is_complex_array(x):
@@ -135,6 +140,9 @@ def numbers_of(x):
 
 def stacked(parts, shape, near):
     """Arrays or numbers of one kind as one array of a given shape."""
+    if not parts:
+        shape = tuple(0 if n == -1 else n for n in shape)
+        return namespace_of(plain(near)).zeros(shape, dtype=plain(near).dtype, device=plain(near).device)
     parts = [FUNCTIONS["array_of"](p, near) for p in parts]
     return FUNCTIONS["reshape"](FUNCTIONS["stack"](parts, axis=0), shape)
 

@@ -5,7 +5,7 @@ import math
 from dualtape.boxed.apply import like
 from dualtape.boxed.array import FUNCTIONS, plain
 from dualtape.boxed.backends import namespace_of
-from dualtape.boxed.indexing import diagonal
+from dualtape.boxed.indexing import writable_diagonal
 from dualtape.boxed.linalg import matmul
 from dualtape.boxed.reductions import sum_
 from dualtape.boxed.shape import broadcast_to, conj, moveaxis, permute_dims, reshape
@@ -55,7 +55,7 @@ def _without_repeats(x, term):
         while term.count(i) > 1:
             first = term.index(i)
             second = term.index(i, first + 1)
-            x = diagonal(moveaxis(x, (first, second), (-2, -1)))
+            x = writable_diagonal(moveaxis(x, (first, second), (-2, -1)))
             term = [t for k, t in enumerate(term) if k not in (first, second)] + [i]
     return x, term
 

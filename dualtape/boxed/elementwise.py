@@ -8,7 +8,8 @@ import numpy as np
 
 from dualtape.boxed.apply import apply, array_of, like, unbroadcast
 from dualtape.boxed.array import FUNCTIONS, boxed, is_any_array, is_host_array, is_inexact, level_of, plain
-from dualtape.boxed.backends import backend_of, kind_of, mixed, namespace_of
+from dualtape.boxed.backends import backend_of, copied, is_foreign, kind_of, mixed, namespace_of
+from dualtape.core.array import Array
 from dualtape.core.strict import is_strict
 from dualtape.core.traced import ROWS, Traced, apply_row
 from dualtape.errors import NoRuleError, user_line
@@ -54,10 +55,13 @@ def plain_row(name, *args):
         return _ARITHMETIC[name](*args)
     near = like(args)
     backend = backend_of(near)
+    is_complex = any(_is_complex(x) for x in args)
     for candidate in names_of(name):
-        found = backend.special(candidate)
+        found = backend.special(candidate, is_complex)
         if found is not None:
             return found(*args)
+    if name == "sech2" and is_complex:
+        return _complex_sech2(*args)
     rule = BY_NAME[name]
     if rule.primitive:
         raise NoRuleError(
@@ -65,6 +69,14 @@ def plain_row(name, *args):
             "need. Write it with functions that the library has."
         )
     return _text(rule.value, rule.args)(*args)
+
+
+def _complex_sech2(z):
+    """1 / cosh(z)^2, an even function, where cosh is too large for its square."""
+    xp = namespace_of(z)
+    half = xp.where(xp.real(z) < 0, z, -z)
+    u = xp.exp(half + half)
+    return 4.0 * u / (1.0 + u) ** 2
 
 
 @functools.cache
@@ -82,7 +94,15 @@ def _call(name, *args):
 def slope(name, k, args, out):
     """A partial derivative of a row at arrays."""
     rule = BY_NAME[name]
+    if name == "pow" and k == 1 and _is_complex(plain(out)):
+        x = args[0] if is_any_array(args[0]) else array_of(args[0], plain(out))
+        zero = plain(x) == 0
+        return where(zero, 0.0, out * elementwise("log", where(zero, 1.0, x)))
     return _text(rule.partials[k], (*rule.args, "out"))(*args, out)
+
+
+def _is_complex(x):
+    return kind_of(x) == "c" if is_any_array(x) else isinstance(x, complex)
 
 
 @functools.cache
@@ -126,6 +146,8 @@ def elementwise(name, *args):
         if is_host_array(x):
             raise mixed(x, near)
     args = [_own_scalar(x, near) for x in args]
+    if name == "sign" and kind_of(plain(args[0])) == "c":
+        return _direction(args[0], abs_(args[0]))
     if rule.constant:
         out = plain_row(name, *map(plain, args))
         return boxed(out) if is_inexact(out) else out
@@ -186,6 +208,8 @@ def elementwise(name, *args):
 
 def _own_scalar(x, near):
     """A number of NumPy's, which has a dtype of its own, as an array of the library; all else as it is."""
+    if isinstance(x, Array):
+        return x[()]
     if not isinstance(x, (np.generic, np.ndarray)):
         return x
     xp = namespace_of(plain(near))
@@ -201,17 +225,18 @@ def _strongest(args):
 
 def abs_(z):
     """The modulus of complex numbers, which is no holomorphic function."""
-
-    def direction(z, out):
-        zero = plain(out) == 0
-        return where(zero, 0.0, z / where(zero, 1.0, out))
-
     return apply(
         lambda z: abs(z),
         (z,),
-        lambda k, t, out, z: FUNCTIONS["real"](FUNCTIONS["conj"](direction(z, out)) * t),
-        lambda k, bar, out, z: bar * direction(z, out),
+        lambda k, t, out, z: FUNCTIONS["real"](FUNCTIONS["conj"](_direction(z, out)) * t),
+        lambda k, bar, out, z: bar * _direction(z, out),
     )
+
+
+def _direction(z, size):
+    """Complex numbers over their moduli, 0 at 0."""
+    zero = plain(size) == 0
+    return where(zero, 0.0, z / where(zero, 1.0, size))
 
 
 def row_function(name):
@@ -258,7 +283,7 @@ def _is_number(x):
 
 def inplace(name, x, y):
     """``x += y`` and its kin."""
-    out = operator(name, x, y)
+    out = FUNCTIONS["matmul"](x, y) if name == "matmul" else operator(name, x, y)
     if out is NotImplemented:
         return out
     if plain(out).shape != x.shape:
@@ -267,13 +292,22 @@ def inplace(name, x, y):
         if kind_of(plain(out)) == "c" and kind_of(plain(x)) != "c":
             raise TypeError(f"an array of {x.dtype} cannot take {plain(out).dtype} in place")
         out = FUNCTIONS["astype"](out, x.dtype)
-    x._write(out)
+    # It stays in memory as it was, by which it is decided whether a reshape of it is a view.
+    lies_alike = backend_of(plain(x)).lies_alike(plain(x), plain(out))
+    x._write(out if lies_alike else FUNCTIONS["assigned"](x, ..., out))
     return x
+
+
+def where_of(condition, x, y):
+    """What programs call: `where` of a condition that may be written to later."""
+    return where(copied(condition) if is_foreign(condition) else condition, x, y)
 
 
 def where(condition, x, y):
     """`x` where the condition holds, else `y`."""
     condition = plain(condition)
+    if is_host_array(condition) and (is_any_array(x) or is_any_array(y)):
+        raise mixed(condition, like((x, y)))
     if not is_any_array(condition):
         if not is_any_array(x) and not is_any_array(y):
             return x if condition else y
@@ -316,4 +350,4 @@ def functions():
             out.setdefault(name, row_function(rule.name))
     for alias, name in ALIASES.items():
         out.setdefault(alias, row_function(name))
-    return out | {"abs": out["abs"], "where": where}
+    return out | {"where": where_of}

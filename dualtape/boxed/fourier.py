@@ -60,6 +60,11 @@ def _many(inverse):
     return function
 
 
+def _plane(function):
+    """The transform of the last two axes, as fft2."""
+    return lambda x, s=None, axes=(-2, -1), norm="backward": function(x, s=s, axes=axes, norm=norm)
+
+
 def _one(inverse):
     def function(x, /, *, n=None, axis=-1, norm="backward"):
         return _many(inverse)(x, s=None if n is None else (n,), axes=(axis,), norm=norm)
@@ -132,6 +137,7 @@ def functions():
     inner = {
         "fft": _one(False), "ifft": _one(True), "fftn": _many(False), "ifftn": _many(True), "rfft": rfft,
         "irfft": irfft, "rfftn": rfftn, "irfftn": irfftn, "hfft": hfft, "ihfft": ihfft, "fftshift": _shift(1),
-        "ifftshift": _shift(-1),
+        "ifftshift": _shift(-1), "fft2": _plane(_many(False)), "ifft2": _plane(_many(True)), "rfft2": _plane(rfftn),
+        "irfft2": _plane(irfftn),
     }  # fmt: skip
     return {f"fft.{name}": f for name, f in inner.items()}

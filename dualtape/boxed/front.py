@@ -4,10 +4,22 @@ import functools
 import re
 import types
 
-from dualtape.boxed import apply, einsum, elementwise, fourier, indexing, linalg, reductions, shape
+from dualtape.boxed import (
+    apply,
+    determinants,
+    einsum,
+    elementwise,
+    fourier,
+    indexing,
+    linalg,
+    reductions,
+    results,
+    shape,
+)
 from dualtape.boxed.array import FUNCTIONS, METHODS, BoxedArray, boxed, is_any_array, is_inexact, level_of, plain
 from dualtape.boxed.backends import namespace_of
-from dualtape.boxed.methods import methods, stored
+from dualtape.boxed.methods import diagonal_of, methods, stored, trace_of
+from dualtape.boxed.signatures import adapter
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
 from dualtape.errors import NoRuleError, user_line
@@ -17,11 +29,11 @@ __all__ = ["INTERNAL", "PLAIN", "Front", "front"]
 # Functions whose results are plain: decisions, places, counts, and what depends on shapes and dtypes alone.
 PLAIN = set(
     """
-    all any argmax argmin argsort searchsorted nonzero count_nonzero unique_all unique_counts unique_inverse
-    unique_values isfinite isinf isnan equal not_equal less less_equal greater greater_equal logical_and logical_not
+    all any argmax argmin argsort searchsorted nonzero count_nonzero isfinite isinf isnan equal not_equal less
+    less_equal greater greater_equal logical_and logical_not
     logical_or logical_xor signbit floor ceil trunc round rint sign floor_divide result_type can_cast isdtype finfo
-    iinfo ndim shape size allclose isclose array_equal linalg.matrix_rank nextafter broadcast_shapes may_share_memory
-    shares_memory bincount digitize histogram
+    iinfo ndim shape size allclose isclose array_equal linalg.matrix_rank broadcast_shapes may_share_memory
+    shares_memory digitize
     """.split()
 )
 
@@ -88,8 +100,14 @@ class Front(types.ModuleType):
 
     def asarray(self, x, /, *, dtype=None, device=None, copy=None, **options):
         """The library's array of `x`; a traced one stays traced."""
+        if type(x) in (list, tuple) and holds_traced(x):
+            x = _stacked(x)
+        elif isinstance(x, Traced) and level_of(x):
+            x = apply.array_of(x, self._xp.asarray(0.0, device=device))
         if not isinstance(x, BoxedArray):
             return self._xp.asarray(x, dtype=dtype, device=device, copy=copy, **options)
+        if device is not None:
+            x = shape.to_device(x, device)
         if dtype is not None and dtype != x.dtype:
             return FUNCTIONS["astype"](x, dtype)
         return FUNCTIONS["copy"](x) if copy else x
@@ -100,23 +118,32 @@ class Front(types.ModuleType):
 INTERNAL = set(
     """
     operator operator_beside_array compare_beside_array of_boxed inplace getitem setitem item array_of front ufunc
-    function kernel
+    function kernel repeated assigned
     """.split()
 )
 
 
 def _dispatched(key, own):
     """A function with a rule: the library's own for plain arguments."""
-    function = FUNCTIONS[key]
 
     def dispatched(*args, **kwargs):
         if own is not None and not holds_traced(args) and not holds_traced(kwargs.values()):
             return own(*args, **kwargs)
-        out = kwargs.pop("out", None)
-        result = function(*args, **kwargs)
-        return stored(out, result, key)
+        return _called(key, own, args, kwargs)
 
-    return _named(dispatched, key, own or function)
+    return _named(dispatched, key, own or FUNCTIONS[key])
+
+
+def _called(key, own, args, kwargs):
+    """Our function, called in the manner of a library's own."""
+    function = FUNCTIONS[key]
+    adapt = None if own is None else adapter(own, function)
+    if adapt is not None:
+        args, kwargs, strange = adapt(args, kwargs)
+        if strange is not None:
+            raise no_rule(f"{key}(..., {strange}=...)")
+    out = kwargs.pop("out", None)
+    return stored(out, function(*args, **kwargs), key)
 
 
 def _passed(key, own):
@@ -139,6 +166,14 @@ def _named(function, key, own):
     function.__name__ = function.__qualname__ = key.rpartition(".")[2]
     function.__doc__ = own.__doc__
     return function
+
+
+def _stacked(x):
+    """Traced elements of nested sequences as an array."""
+    parts = [_stacked(e) if type(e) in (list, tuple) else e for e in x]
+    if not any(map(is_any_array, parts)):
+        raise no_rule("asarray of a sequence of traced numbers without an array")
+    return shape.stack(parts)
 
 
 def no_rule(key):
@@ -187,7 +222,8 @@ def ufunc(function, method, inputs, kwargs):
 def function(f, args, kwargs):
     """One of NumPy's functions on traced arrays."""
     part = next((p for p in ("linalg", "fft") if f".{p}" in (f.__module__ or "")), "")
-    return _by_name(f"{part}.{f.__name__}" if part else f.__name__, args, kwargs)
+    key = f"{part}.{f.__name__}" if part else f.__name__
+    return _called(key, f, args, dict(kwargs)) if key in FUNCTIONS else _by_name(key, args, kwargs)
 
 
 _PREFIX = re.compile("^(cupyx_scipy_special_|cupyx_scipy_|cupy_)")
@@ -195,13 +231,19 @@ _PREFIX = re.compile("^(cupyx_scipy_special_|cupyx_scipy_|cupy_)")
 
 def kernel(kernel, args, kwargs):
     """One of CuPy's ufuncs or kernels on traced arrays."""
-    name = _PREFIX.sub("", getattr(kernel, "name", ""))
-    if name not in FUNCTIONS and name not in PLAIN:
-        raise no_rule(name or "a kernel of CuPy's")
-    return _by_name(name, args, kwargs)
+    name = getattr(kernel, "name", "")
+    own, known = _PREFIX.subn("", name.removesuffix("_with_dtype"))
+    # Of kernels that programs define the name says nothing.
+    if not known or type(kernel).__name__ == "ElementwiseKernel" or (own not in FUNCTIONS and own not in PLAIN):
+        raise no_rule(own or "a kernel of CuPy's")
+    inputs = getattr(kernel, "nin", len(args))
+    kwargs = {k: v for k, v in kwargs.items() if v is not None}
+    if len(args) > inputs:
+        kwargs["out"] = args[inputs]
+    return _by_name(own, args[:inputs], kwargs)
 
 
-for part in (elementwise, shape, indexing, reductions, linalg, einsum, fourier):
+for part in (elementwise, shape, indexing, reductions, linalg, determinants, results, einsum, fourier):
     FUNCTIONS.update(part.functions())
 FUNCTIONS.update(
     operator=elementwise.operator,
@@ -215,5 +257,7 @@ FUNCTIONS.update(
     ufunc=ufunc,
     function=function,
     kernel=kernel,
+    trace=trace_of,
+    diagonal=diagonal_of,
 )
 METHODS.update(methods())

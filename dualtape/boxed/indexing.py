@@ -4,9 +4,9 @@ import numpy as np
 
 from dualtape.boxed.apply import apply_linear, array_of, unbroadcast
 from dualtape.boxed.array import BoxedArray, is_any_array, is_host_array, level_of, look, plain
-from dualtape.boxed.backends import backend_of, copied, kind_of, mixed, namespace_of
+from dualtape.boxed.backends import backend_of, copied, is_foreign, kind_of, mixed, namespace_of
 from dualtape.boxed.elementwise import where
-from dualtape.boxed.shape import astype, axes_of, reshape
+from dualtape.boxed.shape import astype, axes_of, copy, read_only, reshape
 from dualtape.core.traced import Traced
 from dualtape.errors import ConversionError, user_line
 
@@ -19,7 +19,7 @@ def key_of(key, near):
         return tuple(key_of(k, near) for k in key)
     if isinstance(key, (BoxedArray, Traced)):
         if level_of(key) == 0:
-            return plain(key)
+            return plain(key)  # which nothing writes to: an assignment makes a new array
         raise IndexError(
             "a traced value is no index: indices are integers, slices and boolean masks. Use int(x), or "
             "dt.stop_gradient(x), where its value decides."
@@ -28,6 +28,8 @@ def key_of(key, near):
         raise mixed(key, near)
     if isinstance(key, list):
         return namespace_of(near).asarray(key, device=near.device)
+    if is_foreign(key):
+        return copied(key)
     return key
 
 
@@ -136,7 +138,9 @@ def take(x, indices, /, *, axis=None):
     if axis is None:
         x, axis = (x if len(near.shape) == 1 else reshape(x, (-1,))), 0
     (axis,) = axes_of(x, axis)
-    if isinstance(indices, (int, list)):
+    if isinstance(indices, int):
+        return copy(getitem(x, (slice(None),) * axis + (indices, ...)))
+    if isinstance(indices, list):
         indices = namespace_of(near).asarray(indices, device=near.device)
     indices = key_of(indices, near)
     shape = plain(x).shape
@@ -145,10 +149,12 @@ def take(x, indices, /, *, axis=None):
     def function(x):
         if level_of(x):
             return take(x, indices, axis=axis)
+        if len(indices.shape) != 1:  # which the standard's function does not take
+            return plain(x)[key]
         return namespace_of(plain(x)).take(plain(x), indices, axis=axis)
 
     def read(whole, key):
-        return take(whole, indices, axis=axis)
+        return take(whole, indices, axis=axis) if len(indices.shape) == 1 else getitem(whole, key)
 
     return apply_linear(function, (x,), lambda k, bar: spread(bar, key, shape, read))
 
@@ -215,6 +221,23 @@ def diagonal(x, offset=0):
     return take(flat, (places + max(-offset, 0)) * columns + places + max(offset, 0), axis=len(x.shape) - 2)
 
 
+def diagonal_view(x, /, *, offset=0):
+    """What programs get of the diagonals."""
+    return read_only(x, lambda x: diagonal(x, offset))
+
+
+def writable_diagonal(x):
+    """The diagonals as a view that takes values, as einsum gives it."""
+
+    def put(parent, new):
+        rows, columns = parent.shape[-2:]
+        flat = reshape(parent, (*parent.shape[:-2], rows * columns))
+        last = max(0, (min(rows, columns) - 1) * (columns + 1) + 1)
+        return reshape(assigned(flat, (..., slice(0, last, columns + 1)), new), parent.shape)
+
+    return look(x, diagonal, put) if isinstance(x, BoxedArray) else diagonal(x)
+
+
 def diag_matrix(x):
     """Matrices with given diagonals."""
     near = plain(x)
@@ -225,8 +248,9 @@ def diag_matrix(x):
 def functions():
     """The functions of this file, by the names that libraries have for them."""
     return {
-        "getitem": getitem, "setitem": setitem, "take": _take, "take_along_axis": _take_along_axis,
-        "tril": _tri("tril"), "triu": _tri("triu"), "linalg.diagonal": lambda x, /, *, offset=0: diagonal(x, offset),
+        "getitem": getitem, "setitem": setitem, "assigned": assigned, "take": _take,
+        "take_along_axis": _take_along_axis, "tril": _tri("tril"), "triu": _tri("triu"),
+        "linalg.diagonal": diagonal_view,
     }  # fmt: skip
 
 

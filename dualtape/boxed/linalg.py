@@ -4,8 +4,10 @@ The formulas are those of M. B. Giles, An extended collection of matrix derivati
 algorithmic differentiation (2008), and of the files of `dualtape.arrays` on the same functions.
 """
 
+import math
+
 from dualtape.boxed.apply import apply, like, unbroadcast
-from dualtape.boxed.array import is_host_array, level_of, plain
+from dualtape.boxed.array import is_any_array, is_host_array, level_of, plain
 from dualtape.boxed.backends import backend_of, kind_of, mixed, namespace_of, precision_of
 from dualtape.boxed.elementwise import elementwise, where
 from dualtape.boxed.indexing import diag_matrix, diagonal, tri
@@ -37,6 +39,8 @@ def matmul(x, y, /):
     for a in (x, y):
         if is_host_array(a):
             raise mixed(a, near)
+        if not is_any_array(a):
+            raise TypeError(f"matmul needs arrays, not {type(a).__name__!r}")
     if len(x.shape) == 1 or len(y.shape) == 1:
         if not len(x.shape) or not len(y.shape):
             raise ValueError("matmul needs arrays of at least one dimension")
@@ -83,8 +87,8 @@ def tensordot(x, y, /, *, axes=2):
         if x.shape[a] != y.shape[b]:
             raise ValueError("shape-mismatch for sum")
         inner *= x.shape[a]
-    x = reshape(permute_dims(x, (*rest, *first)), (-1, inner))
-    y = reshape(permute_dims(y, (*second, *left)), (inner, -1))
+    x = reshape(permute_dims(x, (*rest, *first)), (math.prod(x.shape[k] for k in rest), inner))
+    y = reshape(permute_dims(y, (*second, *left)), (inner, math.prod(y.shape[k] for k in left)))
     return reshape(_matmul(x, y), shape)
 
 
@@ -114,9 +118,12 @@ def cross(x, y, /, *, axis=-1):
 
 
 def kron(x, y):
-    """The Kronecker product of matrices."""
-    a = x[:, None, :, None] * y[None, :, None, :]
-    return reshape(a, (x.shape[0] * y.shape[0], x.shape[1] * y.shape[1]))
+    """The Kronecker product."""
+    n = max(len(x.shape), len(y.shape))
+    first, second = ((1,) * (n - len(a.shape)) + tuple(a.shape) for a in (x, y))
+    x = reshape(x, tuple(m for k in first for m in (k, 1)))
+    y = reshape(y, tuple(m for k in second for m in (1, k)))
+    return reshape(x * y, tuple(a * b for a, b in zip(first, second, strict=True)))
 
 
 def trace(x, /, *, offset=0, dtype=None):
@@ -151,58 +158,6 @@ def solve(a, b, /):
 
     out = apply(function, (a, b), lambda k, t, out, a, b: solve(a, t) if k else -solve(a, t @ out), vjp)
     return reshape(out, (*out.shape[:-2], -1)) if vector else out
-
-
-def slogdet(a, /):
-    """Signs and logarithms of determinants."""
-    sign = namespace_of(plain(a)).linalg.slogdet(plain(a))[0]
-    complex_ = kind_of(plain(a)) == "c"
-
-    def function(a):
-        return slogdet(a)[1] if level_of(a) else namespace_of(plain(a)).linalg.slogdet(plain(a))[1]
-
-    out = apply(
-        function,
-        (a,),
-        lambda k, t, out, a: real(trace(solve(a, t))),
-        lambda k, bar, out, a: bar[..., None, None] * adjoint_of(inv(a)),
-    )
-    if complex_ and level_of(a):
-        sign = det(a) / elementwise("exp", out)
-    return sign, out
-
-
-def det(a, /):
-    """Determinants, with derivatives that are exact where they are zero."""
-    return apply(
-        lambda a: det(a) if level_of(a) else namespace_of(plain(a)).linalg.det(plain(a)),
-        (a,),
-        lambda k, t, out, a: sum_(_cofactors(a) * t, (-2, -1)),
-        lambda k, bar, out, a: conj(_cofactors(a)) * bar[..., None, None],
-    )
-
-
-def _cofactors(a):
-    """D det(A) / dA, by the singular value decomposition, which serves singular matrices as well: of A = U S V^H it is
-    det(U) det(V^H) conj(U) diag(products of the other singular values) conj(V^H)^... transposed back.
-    """
-    n = plain(a).shape[-1]
-    xp = namespace_of(plain(a))
-    if level_of(a):  # a second derivative: the rule of the inverse, for regular matrices
-        return det(a)[..., None, None] * matrix_transpose(inv(a))
-    u, s, vh = xp.linalg.svd(plain(a), full_matrices=False)
-    phase = xp.linalg.det(u) * xp.linalg.det(vh)
-    products = []
-    for k in range(n):
-        rest = xp.concat([s[..., :k], s[..., k + 1 :]], axis=-1)
-        products.append(xp.prod(rest, axis=-1))
-    others = xp.astype(xp.stack(products, axis=-1), u.dtype)
-    cofactors = xp.matmul(xp.conj(u) if kind_of(u) == "c" else u, others[..., None] * _conj(vh))
-    return phase[..., None, None] * cofactors
-
-
-def _conj(x):
-    return namespace_of(x).conj(x) if kind_of(x) == "c" else x
 
 
 def cholesky(a, /, *, upper=False):
@@ -439,11 +394,26 @@ def qr(a, /, *, mode="reduced"):
     return apply(function, (a,), jvp, vjp)
 
 
-def pinv(a, /):
-    """Pseudo-inverses of matrices of full rank."""
-    m, n = plain(a).shape[-2:]
-    h = adjoint_of(a)
-    return solve(h @ a, h) if m >= n else adjoint_of(solve(adjoint_of(a @ h), a))
+def pinv(a, /, *, rtol=None):
+    """Pseudo-inverses, with derivatives among the matrices of the same rank (G. H. Golub and V. Pereyra, 1973)."""
+
+    def function(a):
+        return pinv(a, rtol=rtol) if level_of(a) else namespace_of(plain(a)).linalg.pinv(plain(a), **options)
+
+    def jvp(k, t, out, a):
+        h, th = adjoint_of(out), adjoint_of(t)
+        d = -(out @ t @ out)
+        d = d + out @ h @ (th - th @ a @ out)
+        return d + (th - out @ a @ th) @ h @ out
+
+    def vjp(k, bar, out, a):
+        h, b = adjoint_of(out), adjoint_of(bar)
+        d = -(h @ bar @ h)
+        d = d + (b - a @ out @ b) @ out @ h
+        return d + h @ out @ (b - b @ out @ a)
+
+    options = {} if rtol is None else {"rtol": rtol}
+    return apply(function, (a,), jvp, vjp)
 
 
 def matrix_power(a, n, /):
@@ -517,11 +487,11 @@ def functions():
     """The functions of this file, by the names that libraries have for them."""
     both = {"matmul": matmul, "tensordot": tensordot, "vecdot": vecdot}
     inner = {
-        "outer": outer, "cross": cross, "trace": trace, "inv": inv, "solve": solve, "slogdet": slogdet, "det": det,
-        "cholesky": cholesky, "eigh": eigh, "eigvalsh": eigvalsh, "svd": svd, "svdvals": svdvals, "qr": qr,
+        "outer": outer, "cross": cross, "trace": trace, "inv": inv, "solve": solve,
+        "cholesky": cholesky, "eigvalsh": eigvalsh, "svdvals": svdvals,
         "pinv": pinv, "matrix_power": matrix_power, "vector_norm": vector_norm,
         "matrix_norm": matrix_norm,
         "norm": norm, "matrix_transpose": matrix_transpose,
     }  # fmt: skip
-    outside = {"dot": dot, "outer": outer, "kron": kron, "trace": trace, "cross": cross}
+    outside = {"dot": dot, "outer": outer, "kron": kron, "cross": cross}
     return both | outside | {f"linalg.{name}": f for name, f in (both | inner).items()}

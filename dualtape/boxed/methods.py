@@ -5,7 +5,7 @@ from dualtape.boxed.apply import item
 from dualtape.boxed.array import FUNCTIONS, plain
 from dualtape.boxed.backends import namespace_of
 
-__all__ = ["methods", "stored"]
+__all__ = ["diagonal_of", "methods", "stored", "trace_of"]
 
 
 def stored(out, result, name):
@@ -72,13 +72,15 @@ def _reshape(x, *dims, order="C"):
     return shape.reshape(x, dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims)
 
 
-def _trace(x, offset=0, axis1=0, axis2=1, dtype=None, out=None):
+def trace_of(x, offset=0, axis1=0, axis2=1, dtype=None, out=None):
+    """np.trace."""
     x = shape.moveaxis(x, (axis1, axis2), (-2, -1))
     return stored(out, FUNCTIONS["linalg.trace"](x, offset=offset, dtype=dtype), "trace")
 
 
-def _diagonal(x, offset=0, axis1=0, axis2=1):
-    return indexing.diagonal(shape.moveaxis(x, (axis1, axis2), (-2, -1)), offset)
+def diagonal_of(x, offset=0, axis1=0, axis2=1):
+    """np.diagonal."""
+    return indexing.diagonal_view(shape.moveaxis(x, (axis1, axis2), (-2, -1)), offset=offset)
 
 
 def _of_plain(name):
@@ -94,7 +96,7 @@ def _of_plain(name):
 
 def methods():
     """The methods by name."""
-    own = "ravel squeeze swapaxes repeat copy conj conjugate astype to_device dot".split()
+    own = "ravel squeeze swapaxes repeat copy astype to_device dot".split()
     plain_ones = "argmax argmin argsort any all nonzero tolist get".split()
     return (
         {name: FUNCTIONS[name] for name in own}
@@ -102,8 +104,9 @@ def methods():
         | {
             "sum": _sum, "prod": _prod, "mean": _mean, "max": _extreme("max"), "min": _extreme("min"),
             "var": _spread("var"), "std": _spread("std"), "cumsum": _running("cumsum"), "cumprod": _running("cumprod"),
-            "sort": _sort, "clip": _clip, "take": _take, "reshape": _reshape, "trace": _trace, "diagonal": _diagonal,
-            "transpose": shape.transpose, "flatten": shape.flatten, "item": item,
+            "sort": _sort, "clip": _clip, "take": _take, "reshape": _reshape, "trace": trace_of,
+            "diagonal": diagonal_of, "transpose": shape.transpose, "flatten": shape.flatten, "item": item,
+            "conj": shape.conj, "conjugate": shape.conj,
             "fill": lambda x, value: indexing.setitem(x, ..., value),
         }
     )  # fmt: skip

@@ -1,9 +1,10 @@
 """Sums, products, extremes, running forms and sorts of arrays of other libraries."""
 
 import math
+import operator
 
 from dualtape.boxed.apply import apply, apply_linear
-from dualtape.boxed.array import BoxedArray, level_of, plain
+from dualtape.boxed.array import BoxedArray, is_any_array, level_of, plain
 from dualtape.boxed.backends import kind_of, namespace_of
 from dualtape.boxed.elementwise import elementwise, times, where
 from dualtape.boxed.indexing import take_along_axis
@@ -48,8 +49,10 @@ def _divisor(n):
     return float(n) if n > 0 else math.nan
 
 
-def var(x, /, axis=None, correction=0.0, keepdims=False, *, ddof=None):
+def var(x, /, axis=None, correction=0.0, keepdims=False, *, ddof=None, dtype=None):
     """The variance along axes: the mean of squared distances from the mean."""
+    if dtype is not None:
+        x = astype(x, dtype, copy=False)
     axes = axes_of(x, axis)
     distance = x - mean(x, axes, keepdims=True)
     squares = distance * distance if kind_of(plain(x)) != "c" else real(distance * conj(distance))
@@ -57,9 +60,9 @@ def var(x, /, axis=None, correction=0.0, keepdims=False, *, ddof=None):
     return sum_(squares, axes, keepdims=keepdims) / _divisor(rest)
 
 
-def std(x, /, axis=None, correction=0.0, keepdims=False, *, ddof=None):
+def std(x, /, axis=None, correction=0.0, keepdims=False, *, ddof=None, dtype=None):
     """The standard deviation along axes, with derivative 0 where all elements are equal."""
-    return elementwise("sqrt", var(x, axis, correction, keepdims, ddof=ddof))
+    return elementwise("sqrt", var(x, axis, correction, keepdims, ddof=ddof, dtype=dtype))
 
 
 def extreme(name):
@@ -120,7 +123,7 @@ def _others(x, axes):
     shape = plain(x).shape
     last = tuple(range(len(shape) - len(axes), len(shape)))
     moved = moveaxis(x, axes, last)
-    lines = reshape(moved, (*plain(moved).shape[: len(shape) - len(axes)], -1))
+    lines = reshape(moved, (*plain(moved).shape[: len(shape) - len(axes)], _count(x, axes)))
     if plain(lines).shape[-1] == 0:
         return x
     before = _shifted(cumulative_prod(lines, axis=-1), -1, 1.0)
@@ -219,7 +222,7 @@ def diff(x, /, axis=-1, n=1, prepend=None, append=None):
         x = concat(parts, axis=axis)
     (axis,) = axes_of(x, axis)
     lead = (slice(None),) * axis
-    for _ in range(n):
+    for _ in range(operator.index(n)):
         x = x[(*lead, slice(1, None), ...)] - x[(*lead, slice(None, -1), ...)]
     return x
 
@@ -231,15 +234,25 @@ def clip(x, /, min=None, max=None):
         return elementwise("pos", x)
     out = x
     if min is not None:
-        out = where(plain(out) < plain(min), min, out)
+        out = where(_beyond(plain(out), plain(min), operator.lt), min, out)
     if max is not None:
-        out = where(plain(out) > plain(max), max, out)
+        out = where(_beyond(plain(out), plain(max), operator.gt), max, out)
     return out if isinstance(out, BoxedArray) else x
+
+
+def _beyond(x, bound, beyond):
+    """Where a bound decides: it is NaN, or elements lie beyond it."""
+    return beyond(x, bound) | (bound != bound) if is_any_array(bound) else beyond(x, bound)
 
 
 def _flat(running):
     """A running form as NumPy has it: over all elements where no axis is given."""
-    return lambda x, axis=None: running(reshape(x, (-1,)) if axis is None else x, axis=0 if axis is None else axis)
+
+    def function(x, axis=None, dtype=None):
+        flat = axis is None
+        return running(reshape(x, (-1,)) if flat else x, axis=0 if flat else axis, dtype=dtype)
+
+    return function
 
 
 def functions():

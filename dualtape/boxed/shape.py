@@ -3,13 +3,13 @@
 import operator
 
 from dualtape.boxed.apply import apply, apply_linear, array_of, like, real_as, unbroadcast
-from dualtape.boxed.array import BoxedArray, boxed, level_of, look, plain
+from dualtape.boxed.array import BoxedArray, boxed, is_any_array, is_inexact, level_of, look, plain
 from dualtape.boxed.backends import backend_of, kind_of, namespace_of
 
 __all__ = [
-    "astype", "broadcast_arrays", "broadcast_to", "complex_", "concat", "conj", "expand_dims", "flip", "functions",
-    "imag", "matrix_transpose", "moveaxis", "permute_dims", "real", "repeat", "reshape", "roll", "squeeze", "stack",
-    "tile", "zeros_like",
+    "astype", "broadcast_arrays", "broadcast_to", "complex_", "concat", "conj", "copy", "expand_dims", "flip",
+    "functions", "imag", "matrix_transpose", "moveaxis", "permute_dims", "read_only", "real", "repeat", "reshape",
+    "roll", "squeeze", "stack", "tile", "zeros_like",
 ]  # fmt: skip
 
 
@@ -29,17 +29,25 @@ def axes_of(x, axis):
 def zeros_like(x, **options):
     """Zeros that accept traced values."""
     near = plain(x)
-    return boxed(namespace_of(near).zeros_like(near, **options))
+    return _accepting(namespace_of(near).zeros_like(near, **options))
+
+
+def _accepting(x):
+    """A new array, traced where derivatives may be assigned into it."""
+    return boxed(x) if is_inexact(x) else x
 
 
 def filled_like(name):
     """ones_like, full_like or empty_like: arrays that accept traced values."""
 
-    def function(x, *args, **options):
+    def function(x, fill_value=None, **options):
         near = plain(x)
-        out = boxed(getattr(namespace_of(near), name)(near, *map(plain, args), **options))
-        if any(map(level_of, args)):
-            out[...] = args[0]
+        args = () if fill_value is None else (plain(fill_value),)
+        if is_any_array(fill_value) or level_of(fill_value):
+            args = (0.0,)
+        out = _accepting(getattr(namespace_of(near), name)(near, *args, **options))
+        if args != () and args[0] is not fill_value:
+            out[...] = fill_value if isinstance(out, BoxedArray) else plain(fill_value)
         return out
 
     return function
@@ -94,7 +102,7 @@ def matrix_transpose(x, /):
 
 def moveaxis(x, source, destination):
     """Axes moved to other places."""
-    source, destination = axes_of(x, source), axes_of(x, destination)
+    source, destination = (axes_of(x, tuple(k) if isinstance(k, list) else k) for k in (source, destination))
     order = [k for k in range(len(x.shape)) if k not in source]
     for place, axis in sorted(zip(destination, source, strict=True)):
         order.insert(place, axis)
@@ -162,10 +170,23 @@ def broadcast_to(x, shape):
     )
 
 
+def read_only(x, get):
+    """What programs get of ``get(x)``: a view that does not take values."""
+
+    def put(parent, new):
+        raise ValueError("assignment destination is read-only")
+
+    return look(x, get, put) if isinstance(x, BoxedArray) else get(x)
+
+
+def _spread_view(x, shape):
+    return read_only(x, lambda x: broadcast_to(x, shape))
+
+
 def broadcast_arrays(*arrays):
     """Arrays repeated to their common shape."""
     shape = namespace_of(like(arrays)).broadcast_arrays(*map(plain, arrays))[0].shape
-    return [broadcast_to(x, shape) for x in arrays]
+    return [_spread_view(x, shape) for x in arrays]
 
 
 def joined(arrays):
@@ -301,6 +322,8 @@ def _cast(x, dtype, xp):
 def to_device(x, device, *, stream=None):
     """The array in the memory of a device."""
     back = plain(x).device
+    if device == back and stream is None:
+        return x
     options = {} if stream is None else {"stream": stream}
     return apply_linear(
         lambda x: to_device(x, device) if level_of(x) else plain(x).to_device(device, **options),
@@ -327,6 +350,23 @@ def imag(x):
         (x,),
         lambda k, bar: complex_(bar) * 1j,
     )
+
+
+def _real_view(x):
+    """What programs get: a view, as NumPy's real()."""
+    if kind_of(plain(x)) != "c" or not isinstance(x, BoxedArray):
+        return real(x)
+    return look(x, real, lambda parent, new: complex_(new) + complex_(imag(parent)) * 1j)
+
+
+def _imag_view(x):
+    if kind_of(plain(x)) != "c" or not isinstance(x, BoxedArray):
+        return imag(x)
+    return look(x, imag, lambda parent, new: complex_(real(parent)) + complex_(new) * 1j)
+
+
+def _conj_copy(x):
+    return conj(x) if kind_of(plain(x)) == "c" else copy(x)
 
 
 def complex_(x):
@@ -381,11 +421,12 @@ def functions():
         "zeros_like": zeros_like, "ones_like": filled_like("ones_like"), "full_like": filled_like("full_like"),
         "empty_like": filled_like("empty_like"), "reshape": reshape, "permute_dims": permute_dims,
         "transpose": transpose, "matrix_transpose": matrix_transpose, "moveaxis": moveaxis, "swapaxes": swapaxes,
-        "expand_dims": expand_dims, "squeeze": squeeze, "ravel": ravel, "copy": copy, "broadcast_to": broadcast_to,
+        "expand_dims": expand_dims, "squeeze": squeeze, "ravel": ravel, "copy": copy, "broadcast_to": _spread_view,
         "broadcast_arrays": broadcast_arrays, "concat": concat, "concatenate": _concatenate, "stack": _stacked,
         "hstack": hstack, "vstack": vstack, "unstack": unstack, "flip": flip, "roll": roll, "repeat": repeat,
-        "tile": tile, "astype": astype, "to_device": to_device, "real": real, "imag": imag, "conj": conj,
-        "conjugate": conj, "atleast_1d": atleast(1), "atleast_2d": atleast(2), "atleast_3d": atleast(3),
+        "tile": tile, "astype": astype, "to_device": to_device, "real": _real_view, "imag": _imag_view,
+        "conj": _conj_copy, "conjugate": _conj_copy, "repeated": broadcast_to, "atleast_1d": atleast(1),
+        "atleast_2d": atleast(2), "atleast_3d": atleast(3),
         "split": split,
     }  # fmt: skip
 

@@ -111,6 +111,36 @@ CASES |= {
     "hfft": (lambda xp, x: xp.fft.hfft(xp.astype(x, xp.complex128) * (1 + 1j), n=8), [V]),
     "ihfft": (lambda xp, x: xp.abs(xp.fft.ihfft(x)), [V]),
     "fftshift": (lambda xp, x: xp.fft.fftshift(x) + 2.0 * xp.fft.ifftshift(x), [V]),
+    "rfftn": (lambda xp, x: xp.fft.irfftn(xp.fft.rfftn(x, s=(4, 4), axes=(0, 1)) ** 2, axes=(0, 1)), [M]),
+    "ifft": (lambda xp, x: xp.imag(xp.fft.ifft(xp.fft.fft(xp.astype(x, xp.complex128) * (1 + 2j)) ** 2)), [V]),
+    "meshgrid": (lambda xp, x, y: xp.multiply(*xp.meshgrid(x, y, indexing="ij")), [V, W]),
+    "empty_like": (lambda xp, x: 0.0 * xp.where(x > 2.0, xp.empty_like(x), 1.0) + x * x, [V]),
+    "steps": (lambda xp, x: (xp.ceil(4 * x) + xp.round(4 * x) - xp.trunc(3 * x) + xp.floor_divide(x, 0.3)) * x, [V]),
+    "unique": (
+        lambda xp, x: (
+            xp.unique_values(x) * xp.unique_all(x).values ** 2
+            + xp.unique_counts(x).values * xp.unique_inverse(x).values
+        ),
+        [np.concatenate([V, W[:2]])],
+    ),
+    "fields": (
+        lambda xp, x: (
+            xp.linalg.eigh(x @ x.mT).eigenvalues
+            + xp.linalg.svd(x).S
+            + xp.linalg.diagonal(xp.linalg.qr(x).R)
+            + xp.linalg.slogdet(x).logabsdet
+        ),
+        [S],
+    ),
+    "functions of linalg": (
+        lambda xp, x, y: (
+            xp.linalg.matmul(x, xp.linalg.matrix_transpose(x)) * xp.linalg.vecdot(y, y)
+            + xp.linalg.tensordot(y, x, axes=1) * xp.linalg.matrix_norm(x, ord=1, keepdims=True)
+        ),
+        [S, V[:3]],
+    ),
+    "solve of a stack": (lambda xp, a, b: xp.linalg.solve(a, b), [B, V[:3]]),
+    "pinv of rank one": (lambda xp, x, y: xp.linalg.pinv(xp.linalg.outer(x, y)), [V[:3], W[:4]]),
 }
 
 # Functions of complex numbers, differentiated through their real and imaginary parts.

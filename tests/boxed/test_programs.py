@@ -245,6 +245,39 @@ def test_bad_arguments():
     assert dt.gradient(lambda x: (x * x).sum())(xp.asarray([1, 2])).dtype == xp.float64
     with pytest.raises(TypeError, match="complex"):
         dt.gradient(lambda z: (z * z).sum())(xp.asarray([1 + 2j]))
+    x = xp.asarray([1.0, 2.0])
+    for call in (
+        lambda: dt.pullback(lambda x: x * x, x)[1](np.ones(2)),
+        lambda: dt.pushforward(lambda x: x * x, x, np.ones(2)),
+        lambda: dt.hvp(lambda x: (x * x).sum(), np.ones(2), x),
+    ):
+        with pytest.raises(TypeError, match="do not mix"):
+            call()
+
+
+def test_arrays_without_elements():
+    x, empty = xp.asarray([1.0, 2.0]), xp.zeros((0,))
+    for mode in ("forward", "reverse"):
+        assert dt.jacobian(lambda x: x * 2.0, mode=mode)(empty).shape == (0, 0)
+        assert dt.jacobian(lambda x: x[:0], mode=mode)(x).shape == (0, 2)
+        assert dt.jacobian(lambda e: e.sum() * x, mode=mode)(empty).shape == (2, 0)
+    assert dt.hessian(lambda x: (x * x).sum())(empty).shape == (0, 0)
+    assert dt.gradient(lambda x: np.prod(x, axis=1).sum())(xp.zeros((0, 3))).shape == (0, 3)
+
+
+def test_types_are_kept():
+    narrow, wide = xp.asarray([1.0, 2.0], dtype=xp.float32), xp.asarray([3.0, 5.0])
+    for f in (
+        lambda a, b: (a * b).sum(), lambda a, b: np.concatenate([a, b]).sum(), lambda a, b: a @ b,
+        lambda a, b: np.where(a > 1.5, a, b).sum(),
+    ):  # fmt: skip
+        assert [g.dtype for g in dt.gradient(f, narrow, wide)] == [xp.float32, xp.float64]
+    for operator in (dt.hessian, dt.gradient):
+        assert operator(lambda x: (x * x * x).sum())(narrow).dtype == xp.float32
+    _, slope = dt.pushforward(lambda x: x, narrow, wide)
+    assert slope.dtype == xp.float32
+    z = xp.astype(wide, xp.complex64)
+    assert dt.gradient(lambda z: (abs(z) ** 2).sum())(z).dtype == xp.complex64
 
 
 def test_escaped_values():
@@ -360,6 +393,23 @@ def test_cupys_ufuncs_let_traced_values_through():
         dt.gradient(lambda y: cupy.add(x, y).sum())(np.ones(2))
     with pytest.raises(dt.NoRuleError, match="gcd"):
         dt.gradient(lambda x: cupy.gcd(x, x))(x)
+    # reductions, which CuPy calls without the array
+    assert dt.gradient(lambda x: float(cupy.count_nonzero(x)) * x[0])(x)[0] == 2.0
+
+    def into(x):
+        y = x * 1.0
+        cupy.multiply(y, x, y)
+        return cupy.add(y, x, out=y).sum() * 1.0 + y.sum()
+
+    np.testing.assert_allclose(host(dt.gradient(into)(x)), [3.2, 5.2])
+    plain = xp.asarray([0.0, 0.0])
+    for write in (lambda x: cupy.add(x, x, plain), lambda x: cupy._core.elementwise_copy(x, plain)):
+        with pytest.raises(dt.ConversionError, match="plain array"):
+            dt.gradient(lambda x, write=write: write(x).sum())(x)
+    square = cupy.ElementwiseKernel("T x", "T y", "y = x", "cupy_square")  # whatever it is called
+    with pytest.raises(dt.NoRuleError, match="square"):
+        dt.gradient(lambda x: square(x).sum())(x)
+    np.testing.assert_allclose(host(dt.gradient(lambda x: (cp.diff(x, 1) ** 2).sum())(x)), [-1.0, 1.0])
 
 
 def test_printing():

@@ -110,6 +110,33 @@ def test_front_and_linear_algebra():
         np.testing.assert_allclose(cp.asnumpy(d), h, rtol=1e-8, atol=1e-10)
 
 
+def test_constants_on_the_left_and_cupys_own_functions():
+    c, x = cp.asarray([1.0, 2.0, 3.0]), cp.asarray([0.3, 0.8, 0.5])
+
+    def f(x):
+        y = c * x + (c - x) / (c + x) + c**x + cp.where(c < x, x, x * x)
+        return y.sum() + cp.max(y) + cp.mean(y) + c @ x + cp.sum(cp.clip(x, 0.4, 0.7))
+
+    def host(x):
+        c = np.array([1.0, 2.0, 3.0])
+        y = c * x + (c - x) / (c + x) + c**x + np.where(c < x, x, x * x)
+        return y.sum() + np.max(y) + np.mean(y) + c @ x + np.sum(np.clip(x, 0.4, 0.7))
+
+    np.testing.assert_allclose(cp.asnumpy(dt.gradient(f)(x)), dt.gradient(host)(cp.asnumpy(x)), rtol=1e-12)
+
+
+def test_plain_arrays_take_no_traced_values():
+    x = cp.ones(3)
+    writes = [
+        lambda c, x: c.__setitem__(..., x), lambda c, x: c.__setitem__(cp.asarray([0, 2, 1]), x),
+        lambda c, x: c.__iadd__(x), lambda c, x: cp.copyto(c, x), lambda c, x: cp.add(x, x, out=c),
+        lambda c, x: c.fill(x[0]), lambda c, x: cp.asarray(x), lambda c, x: cp.asarray([x[0], x[1]]),
+    ]  # fmt: skip
+    for write in writes:
+        with pytest.raises((TypeError, ValueError)):
+            dt.gradient(lambda x, write=write: (write(cp.zeros(3), x), x.sum())[1])(x)
+
+
 def test_host_and_device_do_not_mix():
     x = cp.ones(3)
     with pytest.raises(TypeError, match="asarray"):
