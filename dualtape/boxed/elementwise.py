@@ -7,7 +7,7 @@ import operator as python
 import numpy as np
 
 from dualtape.boxed.apply import apply, array_of, like, unbroadcast
-from dualtape.boxed.array import FUNCTIONS, boxed, is_any_array, is_host_array, is_inexact, level_of, plain
+from dualtape.boxed.array import FUNCTIONS, BoxedArray, boxed, is_any_array, is_host_array, is_inexact, level_of, plain
 from dualtape.boxed.backends import backend_of, copied, is_foreign, kind_of, mixed, namespace_of
 from dualtape.core.array import Array
 from dualtape.core.strict import is_strict
@@ -131,11 +131,14 @@ def times(bar, factor):
     missing = value != value  # only what is NaN differs from itself
     if is_any_array(bar) and is_any_array(factor):
         missing = missing & ((plain(bar) == 0) | (plain(factor) == 0))
-    elif is_any_array(bar):
-        missing = missing & (plain(bar) == 0) if factor != 0 else missing
     else:
-        missing = missing & (plain(factor) == 0) if bar != 0 else missing
-    return where(missing, 0.0, out)
+        number, array = (bar, factor) if is_any_array(factor) else (factor, bar)
+        if number != 0 and abs(number) < float("inf"):
+            return out
+        missing = missing & (plain(array) == 0) if number != 0 else missing
+    if isinstance(out, BoxedArray):
+        return where(missing, 0.0, out)
+    return namespace_of(out).where(missing, array_of(0.0, out), out)
 
 
 def elementwise(name, *args):

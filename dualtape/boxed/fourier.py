@@ -3,7 +3,7 @@
 from dualtape.boxed.apply import apply_linear
 from dualtape.boxed.array import level_of, plain
 from dualtape.boxed.backends import kind_of, namespace_of
-from dualtape.boxed.shape import axes_of, complex_, concat, conj, real, roll
+from dualtape.boxed.shape import axes_of, complex_, concat, conj, flip, real, roll
 
 __all__ = ["functions"]
 
@@ -97,7 +97,7 @@ def _real_line(x, n, axis, inverse, norm):
     parts = [complex_(real(first)), inner]
     if n % 2 == 0 and n > 0:
         parts.append(complex_(real(x[(*lead, slice(n // 2, n // 2 + 1), ...)])))
-    parts.append(conj(inner)[(*lead, slice(None, None, -1), ...)])
+    parts.append(flip(conj(inner), axis))
     return real(transform(concat(parts, axis=axis), inverse, (axis,), norm))
 
 

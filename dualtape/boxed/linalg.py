@@ -12,6 +12,7 @@ from dualtape.boxed.backends import backend_of, kind_of, mixed, namespace_of, pr
 from dualtape.boxed.elementwise import elementwise, where
 from dualtape.boxed.indexing import diag_matrix, diagonal, tri
 from dualtape.boxed.reductions import max_, min_, sum_
+from dualtape.boxed.repeated import warn_of_equal
 from dualtape.boxed.shape import (
     axes_of,
     broadcast_to,
@@ -24,6 +25,7 @@ from dualtape.boxed.shape import (
     real,
     reshape,
 )
+from dualtape.errors import NoRuleError, user_line
 
 __all__ = ["functions"]
 
@@ -216,16 +218,23 @@ def solve_lower(l, b, adjoint=False):
 
 def eigh(a, /):
     """Eigenvalues and vectors of symmetric or Hermitian matrices, of which the lower triangle is read."""
+    return _eigh(a, user_line() if level_of(a) else None)
+
+
+def _eigh(a, line):
+    """As `eigh`; without a `line`, that of the user's call, there are no warnings of repeated eigenvalues."""
 
     def function(a):
         if level_of(a):
-            return eigh(a)
+            return _eigh(a, line)
         w, v = namespace_of(plain(a)).linalg.eigh(plain(a))
         return w, v
 
     def jvp(place, k, t, outs, a):
         w, v = outs
         m = adjoint_of(v) @ _hermitian_of_lower(t) @ v
+        if place == 1 and line is not None:
+            warn_of_equal("linalg.eigh", w, m, line)
         return real(diagonal(m)) if place == 0 else v @ (_gaps(w) * m)
 
     def vjp(place, k, bar, outs, a):
@@ -233,7 +242,10 @@ def eigh(a, /):
         if place == 0:
             s = (v * bar[..., None, :]) @ adjoint_of(v)
         else:
-            s = v @ (_gaps(w) * (adjoint_of(v) @ bar)) @ adjoint_of(v)
+            q = adjoint_of(v) @ bar
+            if line is not None:
+                warn_of_equal("linalg.eigh", w, q, line)
+            s = v @ (_gaps(w) * q) @ adjoint_of(v)
         s = 0.5 * (s + adjoint_of(s))
         return 2.0 * tri("tril")(s) - diag_matrix(diagonal(s))
 
@@ -250,23 +262,28 @@ def _gaps(w):
 
 def eigvalsh(a, /):
     """Eigenvalues of symmetric or Hermitian matrices."""
-    return eigh(a)[0]
+    return _eigh(a, None)[0]
 
 
 def svd(a, /, *, full_matrices=True):
     """Singular values and vectors."""
     m, n = plain(a).shape[-2:]
     if full_matrices and m != n:
-        from dualtape.errors import NoRuleError, user_line
-
         raise NoRuleError(
             f"{user_line()}: linalg.svd(x, full_matrices=True) of a matrix that is not square has no derivative rule "
             "for arrays of this library: the additional vectors are arbitrary. Use full_matrices=False."
         )
 
+    return _svd(a, user_line() if level_of(a) else None)
+
+
+def _svd(a, line):
+    """As `svd`; without a `line`, that of the user's call, there are no warnings of repeated singular values."""
+    m, n = plain(a).shape[-2:]
+
     def function(a):
         if level_of(a):
-            return svd(a, full_matrices=False)
+            return _svd(a, line)
         u, s, vh = namespace_of(plain(a)).linalg.svd(plain(a), full_matrices=False)
         return u, s, vh
 
@@ -276,6 +293,8 @@ def svd(a, /, *, full_matrices=True):
         p = adjoint_of(u) @ t @ v
         if place == 1:
             return real(diagonal(p))
+        if line is not None:
+            warn_of_equal("linalg.svd", s, p, line)
         ph = adjoint_of(p)
         row, column = s[..., None, :], s[..., :, None]
         f = _square_gaps(s)
@@ -298,6 +317,8 @@ def svd(a, /, *, full_matrices=True):
         row = s[..., None, :]
         if place == 0:
             q = uh @ bar
+            if line is not None:
+                warn_of_equal("linalg.svd", s, q, line)
             inner = (f * (q - adjoint_of(q))) * row
             if kind_of(plain(a)) == "c":
                 inner = inner + diag_matrix((diagonal(q) - conj(diagonal(q))) * _inverse(s) * 0.5)
@@ -307,6 +328,8 @@ def svd(a, /, *, full_matrices=True):
             return out
         vbar = adjoint_of(bar)
         q = vh @ vbar
+        if line is not None:
+            warn_of_equal("linalg.svd", s, q, line)
         out = u @ (s[..., :, None] * (f * (q - adjoint_of(q)))) @ vh
         if n > m:
             out = out + (u * _inverse(s)[..., None, :]) @ adjoint_of(vbar - v @ q)
@@ -339,15 +362,13 @@ def _square_gaps(s):
 
 def svdvals(a, /):
     """Singular values."""
-    return svd(a, full_matrices=False)[1]
+    return _svd(a, None)[1]
 
 
 def qr(a, /, *, mode="reduced"):
     """Orthonormal and triangular factors, for matrices that have at least as many rows as columns."""
     rows, columns = plain(a).shape[-2:]
     if mode != "reduced" or rows < columns:
-        from dualtape.errors import NoRuleError, user_line
-
         raise NoRuleError(
             f"{user_line()}: linalg.qr has a derivative rule for arrays of this library where mode is 'reduced' and "
             "there are at least as many rows as columns"

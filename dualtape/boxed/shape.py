@@ -249,8 +249,14 @@ def unstack(x, /, *, axis=0):
 def flip(x, axis=None):
     """The elements in reverse order along axes."""
     axes = axes_of(x, axis)
-    key = tuple(slice(None, None, -1) if k in axes else slice(None) for k in range(len(x.shape)))
-    return x[key] if key else x
+
+    def get(x):
+        def function(x):
+            return flip(x, axes) if level_of(x) else namespace_of(plain(x)).flip(plain(x), axis=axes)
+
+        return apply_linear(function, (x,), lambda k, bar: flip(bar, axes))
+
+    return look(x, get, lambda parent, new: flip(new, axes)) if isinstance(x, BoxedArray) else get(x)
 
 
 def roll(x, shift, axis=None):

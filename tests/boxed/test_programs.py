@@ -412,6 +412,22 @@ def test_cupys_ufuncs_let_traced_values_through():
     np.testing.assert_allclose(host(dt.gradient(lambda x: (cp.diff(x, 1) ** 2).sum())(x)), [-1.0, 1.0])
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_repeated_eigenvalues(mode):
+    def of(f):
+        return dt.jacobian(lambda x: f(x, x.__array_namespace__().linalg), mode=mode)(xp.eye(3) * 2.0)
+
+    eye = np.eye(3)
+    np.testing.assert_allclose(host(of(lambda x, la: (la.eigvalsh(x) ** 2).sum())), 4.0 * eye)
+    np.testing.assert_allclose(host(of(lambda x, la: la.svdvals(x).sum())), eye)
+    for f in (
+        lambda x, la: ((la.eigh(x)[1] * la.eigh(x)[0] ** 3) @ la.eigh(x)[1].mT)[0, 1],
+        lambda x, la: ((la.svd(x)[0] * la.svd(x)[1] ** 3) @ la.svd(x)[2])[0, 1],
+    ):
+        with pytest.warns(dt.LostDerivativeWarning, match="test_programs.py"):
+            of(f)
+
+
 def test_printing():
     seen = []
 
