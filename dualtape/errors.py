@@ -113,7 +113,7 @@ class NoRuleError(DualtapeError, TypeError):
 class InputError(DualtapeError, TypeError):
     """An argument of an operator, or what the function returned, cannot be differentiated.
 
-    Booleans, text and objects without numbers are such arguments; a vector is such a result of what `gradient` takes.
+    Booleans, text and objects without numbers are such arguments; a vector is such a result, for `gradient`.
     """
 
 
