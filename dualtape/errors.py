@@ -158,6 +158,14 @@ def conversion(what, remedy):
     )
 
 
+def masked_operand():
+    """The error for a masked array beside traced values."""
+    return ConversionError(
+        f"{user_line()}: a masked array beside traced values would lose its mask. Use m.filled(...) for the numbers, "
+        "and np.where(m.mask, ..., x) or where= for the choice."
+    )
+
+
 def no_array(remedy):
     """The error for NumPy making a plain array of traced values."""
     caller = numpy_caller()
@@ -249,7 +257,7 @@ def tape_full(nodes):
     )
 
 
-def numbers_of(kind):
+def numbers_hint(kind):
     """What to say of an object of a library whose numbers are to be taken out first."""
     module = kind.__module__.partition(".")[0]
     which = {"pandas": ".to_numpy()", "xarray": ".data"}.get(module)
@@ -260,7 +268,7 @@ def not_scalar(kind):
     """The error for a function that should have returned one number."""
     return InputError(
         f"the function returned {kind.__name__!r} where one real number is needed. For a vector of results use "
-        f"dt.jacobian, for extra results has_aux=True.{numbers_of(kind)}"
+        f"dt.jacobian, for extra results has_aux=True.{numbers_hint(kind)}"
     )
 
 
@@ -277,5 +285,5 @@ def unknown_result(kind):
     return InputError(
         f"the function returned an object of type {kind.__name__!r}, into which dualtape cannot see: derivatives in it "
         "would be lost. Return numbers, arrays, tuples, lists, dicts, namedtuples or dataclasses of them, or register "
-        f"the class with optree.register_pytree_node(..., namespace='dualtape').{numbers_of(kind)}"
+        f"the class with optree.register_pytree_node(..., namespace='dualtape').{numbers_hint(kind)}"
     )

@@ -5,8 +5,9 @@ import numpy as np
 from dualtape.boxed.differentiate import boxed_dual, boxed_tangents, unit_array
 from dualtape.core.array import Array
 from dualtape.core.assign import leaf_dual
-from dualtape.core.dual import derivative_of_float, make_dual, split
+from dualtape.core.dual import make_dual
 from dualtape.core.levels import close_level, open_level
+from dualtape.core.perturbation import derivative_of_float, split
 from dualtape.core.traced import Traced, to_number
 from dualtape.core.values import level_of, plain_of, primal_at, tangents_at
 from dualtape.errors import InputError, escaped, unknown_result

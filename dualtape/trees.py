@@ -17,7 +17,7 @@ from dualtape.core import traced
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
 from dualtape.core.values import level_of, plain_of
-from dualtape.errors import InputError, OptionError, numbers_of
+from dualtape.errors import InputError, OptionError, numbers_hint
 
 __all__ = [
     "Leaves", "array_of", "coerce", "elements", "flatten", "is_array", "is_boxed", "map_leaves", "object_array",
@@ -228,7 +228,7 @@ class Leaves:
                 f"{name} is of type {type(structure).__name__!r}, in which there are no numbers that dualtape can see. "
                 "Pass numbers, arrays, tuples, lists, dicts, namedtuples or dataclasses of them, register the class "
                 "with optree.register_pytree_node(..., namespace='dualtape'), or leave the argument out by argnums."
-                + numbers_of(type(structure))
+                + numbers_hint(type(structure))
             )
 
     def _take(self, leaf):

@@ -4,6 +4,7 @@ import cmath
 import math
 
 import mpmath
+import numpy as np
 import pytest
 
 import dualtape as dt
@@ -82,7 +83,7 @@ HOLOMORPHIC = {
     "log": (lambda m, z: m.log(z), lambda z: 1 / z),
     "sqrt": (lambda m, z: m.sqrt(z), lambda z: 0.5 / cmath.sqrt(z)),
     "atan": (lambda m, z: m.atan(z), lambda z: 1 / (1 + z * z)),
-    "asin": (lambda m, z: m.asin(z), lambda z: 1 / cmath.sqrt(1 - z * z)),
+    "asin": (lambda m, z: m.asin(z), lambda z: 1 / cmath.cos(cmath.asin(z))),
     "acosh": (lambda m, z: m.acosh(z), lambda z: 1 / (cmath.sqrt(z - 1) * cmath.sqrt(z + 1))),
     "tan": (lambda m, z: m.tan(z), lambda z: 1 + cmath.tan(z) ** 2),
     "power": (lambda m, z: z**3 + z**-2, lambda z: 3 * z**2 - 2 * z**-3),
@@ -222,3 +223,34 @@ def test_a_negative_base_to_a_fractional_power(x):
 
     for differentiate in (dt.derivative, dt.gradient):
         assert differentiate(f, x) == pytest.approx(-(abs(x) ** (-2 / 3)) / 3, rel=1e-14)
+
+
+CUTS = {
+    "asin": (1.3, -1.3, 2.5),
+    "acos": (1.3, -1.3, 2.5),
+    "acosh": (0.4, -0.4, -1.3, -2.5),
+    "asinh": (1.3j, -1.3j, -2.5j),
+    "atanh": (1.3, -1.3, 2.5),
+    "atan": (1.3j, -1.3j, 2.5j),
+    "log": (-1.3, -2.5),
+    "sqrt": (-1.3, -2.5),
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_on_both_sides_of_a_branch_cut(name, zero):
+    """The sign of a zero part says on which side of the cut a point is, for the derivative as for the value."""
+    for place in CUTS[name]:
+        along = 1j if isinstance(place, complex) else 1.0
+        beside = lambda t, along=along: complex(zero, t.imag) if along == 1j else complex(t, zero)
+        value = lambda t, along=along, beside=beside: getattr(cmath, name)(beside(place + t * along))
+        h = 1e-4
+        slope = (8 * (value(h) - value(-h)) - (value(2 * h) - value(-2 * h))) / (12 * h) / along
+        z = beside(place)
+        f = getattr(dt, name)
+        ufunc = getattr(np, name.replace("a", "arc", 1) if name[0] == "a" else name)
+        assert dt.derivative(f, z) == pytest.approx(slope, rel=1e-8)
+        assert dt.pushforward(ufunc, np.array([z]), np.array([1.0 + 0j]))[1][0] == pytest.approx(slope, rel=1e-8)
+        gradient = dt.gradient(lambda z, ufunc=ufunc: ufunc(z).real.sum(), np.array([z]))[0]
+        assert gradient.conjugate() == pytest.approx(slope, rel=1e-8)

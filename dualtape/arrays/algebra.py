@@ -5,7 +5,9 @@ import operator
 import numpy as np
 
 from dualtape.arrays import linalg
+from dualtape.arrays.moves import where
 from dualtape.arrays.protocol import constant, register, vecdot
+from dualtape.arrays.rearranging import element
 from dualtape.arrays.reductions import as_array, sum_
 from dualtape.arrays.singular import matrices, values
 from dualtape.arrays.spectra import square
@@ -171,6 +173,17 @@ def cond(x, p=None):
         np.linalg.cond(plain_of(x), p)  # raises NumPy's error
     if p is None or p in (2, -2):
         s = values(matrices(x))
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        with np.errstate(all="ignore"):
+            return _infinite(s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1], x)
     square(matrices(x))
+    singular = np.asarray(np.linalg.slogdet(plain_of(x))[0] == 0)
+    if singular.any():
+        regular = where(np.expand_dims(singular, (-2, -1)), np.eye(x.shape[-1], dtype=x.dtype), x)
+        return element(where(singular, np.inf, cond(regular, p)))
     return linalg.norm(x, p, axis=(-2, -1)) * linalg.norm(np.linalg.inv(x), p, axis=(-2, -1))
+
+
+def _infinite(ratio, x):
+    """Infinity, with derivative 0, where a ratio is not a number though the matrix has numbers only."""
+    lost = np.isnan(plain_of(ratio)) & ~np.isnan(plain_of(x)).any(axis=(-2, -1))
+    return element(where(lost, np.inf, ratio)) if lost.any() else ratio

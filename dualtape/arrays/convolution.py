@@ -57,15 +57,15 @@ def _vectors(a, v):
     return a, v
 
 
-_MODES = {"f": "full", "s": "same", "v": "valid", 0: "valid", 1: "same", 2: "full"}
+_MODES = {"full": "full", "same": "same", "valid": "valid", 0: "valid", 1: "same", 2: "full"}
 
 
 def _mode(mode):
-    """The name of a mode, which NumPy also takes by its first letter or as a number."""
-    key = mode[:1].lower() if isinstance(mode, str) else mode
-    if key not in _MODES:
+    """The name of a mode, which NumPy also takes as a number."""
+    if mode not in _MODES:
+        np.convolve([1.0], [1.0], mode)  # raises NumPy's error
         raise ValueError(f"mode must be one of 'valid', 'same', or 'full' (got {mode!r})")
-    return _MODES[key]
+    return _MODES[mode]
 
 
 def _part(a, v, mode, start):

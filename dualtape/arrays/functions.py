@@ -208,12 +208,13 @@ def copyto(dst, src, casting="same_kind", where=True):
         raise conversion(
             f"np.copyto into a plain array of {dst.dtype}", "Make the array with dt.zeros(n) or dt.array(...)."
         )
+    where = reductions.mask_of(where)
     probe = np.zeros(dst.shape, dst.dtype)
-    np.copyto(probe, plain_of(src), casting=casting, where=plain_of(where))  # raises NumPy's errors
+    np.copyto(probe, plain_of(src), casting=casting, where=where)  # raises NumPy's errors
     if where is True:
         dst[...] = src
         return
-    mask = np.broadcast_to(plain_of(where), dst.shape)
+    mask = np.broadcast_to(where, dst.shape)
     source = as_array(src)
     dst[mask] = np.broadcast_to(source, dst.shape)[mask]
 
@@ -236,7 +237,7 @@ def fill_diagonal(a, val, wrap=False):
 @register(np.concatenate)
 def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind"):
     """Arrays joined along an axis."""
-    parts = [as_array(a) for a in arrays]
+    parts = moves.parts_of(arrays)
     return _cast(moves.concatenate(parts, axis), parts, dtype, casting)
 
 
@@ -244,15 +245,16 @@ def _cast(joined, parts, dtype, casting):
     """What was joined in the dtype that was asked for, if NumPy casts to it."""
     if dtype is None:
         return joined
-    np.concatenate([np.empty(0, x.dtype) for x in parts], dtype=dtype, casting=casting)  # raises NumPy's errors
+    # raises NumPy's errors
+    np.concatenate([np.empty(0, x.dtype) for x in moves.parts_of(parts)], dtype=dtype, casting=casting)
     return joined.astype(dtype)
 
 
 @register(np.stack)
 def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     """Arrays joined along a new axis."""
-    parts = [as_array(a) for a in arrays]
-    return _cast(moves.stack(parts, axis), parts, dtype, casting)
+    arrays = list(arrays)
+    return _cast(moves.stack(arrays, axis), arrays, dtype, casting)
 
 
 @register(np.vstack)
@@ -305,6 +307,8 @@ def _bound(x):
 @register(np.sort)
 def sort(a, axis=-1, kind=None, order=None, *, stable=None):
     """Elements in order."""
+    if kind is not None and stable is not None:
+        raise ValueError("`kind` and keyword parameters can't be provided at the same time. Use only one of them.")
     return moves.sort(as_array(a), axis, kind)
 
 

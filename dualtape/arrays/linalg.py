@@ -56,7 +56,9 @@ def _solve_vjp(k, bar, out, a, b):
 def norm(x, ord=None, axis=None, keepdims=False):
     """np.linalg.norm of vectors and matrices, with derivative 0 at 0."""
     x = as_array(x)
-    if x.size and not (ord is None and axis is None):
+    if x.size == 0:
+        return np.linalg.norm(plain_of(x), ord, axis, keepdims)
+    if not (ord is None and axis is None):
         np.linalg.norm(np.zeros(x.shape), ord, axis, keepdims)  # raises NumPy's errors
     if axis is None and (ord is None or (ord in ("f", "fro") and x.ndim == 2) or (ord == 2 and x.ndim == 1)):
         total = np.sqrt(sum_(_squares(np.ravel(x))))

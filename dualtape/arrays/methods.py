@@ -1,5 +1,7 @@
 """Methods and attributes of traced arrays, as on ndarray."""
 
+import sys
+
 import numpy as np
 
 from dualtape.arrays import elementwise as rows
@@ -264,19 +266,26 @@ set_hooks(
 # Methods that NumPy's scalars share with arrays, on traced scalars.
 SCALAR_METHODS = (
     "sum", "mean", "prod", "max", "min", "cumsum", "dot", "reshape", "ravel", "flatten", "item", "squeeze", "tolist",
-    "transpose", "any", "all", "round", "repeat", "std", "var",
+    "transpose", "any", "all", "round", "repeat", "std", "var", "astype", "copy", "conj", "clip", "cumprod", "argmax",
+    "argmin", "take", "argsort",
 )  # fmt: skip
 SCALAR_PROPERTIES = {
     "T": lambda x: x,
     "size": lambda x: 1,
+    "dtype": lambda x: np.asarray(plain_of(x)).dtype,
+    "itemsize": lambda x: np.asarray(plain_of(x)).itemsize,
+    "nbytes": lambda x: np.asarray(plain_of(x)).nbytes,
 }
 
 
 def _scalar_attribute(x, name):
+    if name == "dtype" and sys._getframe(1).f_globals.get("__name__", "").startswith("numpy."):
+        return None  # a mean of objects asks for the dtype to convert its result to it, and drop the derivative
     if name in SCALAR_PROPERTIES:
         return SCALAR_PROPERTIES[name](x)
     if name in SCALAR_METHODS and isinstance(x, (Dual, Var)):
-        return lambda *args, **kwargs: METHODS[name](moves.array(x), *args, **kwargs)
+        method = getattr(moves.array(x), name)
+        return (lambda *args, **kwargs: method(*args, **kwargs)[()]) if name in ("astype", "copy") else method
     return None
 
 

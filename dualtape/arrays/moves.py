@@ -5,10 +5,11 @@ import math
 import warnings
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from dualtape.arrays.apply import apply_linear, is_array, unbroadcast
 from dualtape.arrays.elementwise import _any_traced
-from dualtape.core import native, traced
+from dualtape.core import joins, native, traced
 from dualtape.core.array import Array
 from dualtape.core.assign import assign
 from dualtape.core.traced import Traced
@@ -197,7 +198,9 @@ def array(x, dtype=None, copy_=True):
         return plain_array(x.astype(dtype or x.dtype))
     items, shape = _elements(x)
     if any(level_of(e) for e in items):
-        out = _from_elements(items, shape)
+        out = joins.filled(items, shape)
+        if out is None:
+            out = _from_elements(items, shape)
         return out if dtype is None else astype(out, dtype)
     return plain_array(np.array([plain_of(e) for e in items], dtype=dtype).reshape(shape))
 
@@ -251,69 +254,100 @@ def _from_elements(items, shape):
 
 def concatenate(arrays, axis=0):
     """Arrays joined along an axis."""
-    arrays = [x if is_array(x) and x.dtype != object else array(x) for x in arrays]
+    arrays = parts_of(arrays)
     if axis is None:
         arrays, axis = [np.ravel(x) for x in arrays], 0
-    plain = np.concatenate([np.broadcast_to(np.empty((), x.dtype), x.shape) for x in arrays], axis=axis)  # raises
-    axis %= plain.ndim
-    ends = np.cumsum([x.shape[axis] for x in arrays])
+    out = joins.joined(arrays, axis)
+    if out is not None:
+        return out
+    outlines = [(x.shape, x.dtype.kind == "c") for x in arrays]
 
     def transpose(bar, wanted):
         parts = []
-        for x, end, own in zip(arrays, ends, wanted, strict=True):
-            key = (slice(None),) * axis + (slice(end - x.shape[axis], end),)
-            parts.append(_real_like(bar[key], x) if own else None)
+        end = 0
+        place = axis % bar.ndim
+        lead = (slice(None),) * place
+        for (shape, is_complex), own in zip(outlines, wanted, strict=True):
+            start, end = end, end + shape[place]
+            part = bar[(*lead, slice(start, end))] if own else None
+            parts.append(part.real if own and bar.dtype.kind == "c" and not is_complex else part)
         return parts
 
     return apply_linear(lambda *xs: _join(xs, axis), arrays, transpose)
 
 
 def _join(xs, axis):
-    if any(isinstance(x, (Array, Traced)) for x in xs):
-        return concatenate(xs, axis)
+    for x in xs:
+        if isinstance(x, (Array, Traced)):
+            return concatenate(xs, axis)
     return np.concatenate(xs, axis=axis)
 
 
-def _real_like(bar, x):
-    return bar.real if bar.dtype.kind == "c" and x.dtype.kind != "c" else bar
+def parts_of(arrays):
+    """What is to be joined, as arrays of some kind."""
+    return [x if is_array(x) and x.dtype.kind != "O" else array(x) for x in arrays]
 
 
 def stack(arrays, axis=0):
     """Arrays joined along a new axis."""
-    arrays = [x if is_array(x) and x.dtype != object else array(x) for x in arrays]
+    arrays = list(arrays)
+    if arrays and not any(is_array(x) or isinstance(x, (list, tuple)) for x in arrays):
+        normalize_axis_index(axis, 1)  # raises
+        return array(arrays)
+    arrays = parts_of(arrays)
     if not arrays:
         raise ValueError("need at least one array to stack")
-    if len({x.shape for x in arrays}) != 1:
+    shape = arrays[0].shape
+    if any(x.shape != shape for x in arrays):
         raise ValueError("all input arrays must have the same shape")
-    return concatenate([np.expand_dims(x, axis) for x in arrays], axis)
+    key = (slice(None),) * normalize_axis_index(axis, len(shape) + 1) + (None,)
+    return concatenate([x[key] for x in arrays], axis)
 
 
 def where(condition, *branches):
     """Elements of one array or another; with the condition alone, the places where it holds."""
-    condition = plain_of(condition) if isinstance(condition, (Array, Traced)) else np.asarray(condition)
+    condition = np.asarray(plain_of(condition) if isinstance(condition, (Array, Traced)) else condition)
     if not branches:
         return np.where(condition)
     if len(branches) != 2:
         raise ValueError("either both or neither of x and y should be given")
-    x, y = (np.asarray(b) if isinstance(b, (list, tuple)) else b for b in branches)
-    x, y = (array(b) if isinstance(b, np.ndarray) and b.dtype == object else b for b in (x, y))
-    # A traced number is one of float64 for NumPy's promotion, unlike Python's floats.
-    x, y = (array(b) if isinstance(b, Traced) else b for b in (x, y))
+    x, y = branches = [_branch(b) for b in branches]
     if not _any_traced(x, y):
         out = np.where(condition, plain_of(x), plain_of(y))
         return plain_array(out) if isinstance(x, Array) or isinstance(y, Array) else out
-    condition = condition.astype(bool)
-    shapes = [np.shape(plain_of(b)) for b in (x, y)]
-    kinds = [np.iscomplexobj(plain_of(b)) for b in (x, y)]
+    if condition.size < _FEW:
+        out = native.row(traced.ROWS["where"], condition != 0, x, y)
+        if out is not None:
+            return out
+    condition = condition.astype(bool)  # a copy: the program may write to its own
+    outlines = [(np.shape(plain), np.iscomplexobj(plain)) for plain in map(plain_of, branches)]
 
     def transpose(bar, wanted):
-        parts = (where(condition, bar, 0.0), where(condition, 0.0, bar))
-        return [
-            unbroadcast(p if c or not np.iscomplexobj(plain_of(p)) else p.real, shape)
-            for p, shape, c in zip(parts, shapes, kinds, strict=True)
-        ]
+        parts = []
+        for k, (shape, is_complex) in enumerate(outlines):
+            if not wanted[k]:
+                parts.append(None)
+                continue
+            part = _plain_where(condition, bar, 0.0) if k == 0 else _plain_where(condition, 0.0, bar)
+            if not is_complex and np.iscomplexobj(plain_of(part)):
+                part = part.real
+            parts.append(unbroadcast(part, shape))
+        return parts
 
     return apply_linear(lambda x, y: _plain_where(condition, x, y), (x, y), transpose)
+
+
+# Numbers for which the time of a call counts, and not that of a loop.
+_FEW = 1024
+
+
+def _branch(x):
+    """One branch of `where` as an array or a plain number. A traced number is one of float64 for NumPy's promotion,
+    unlike Python's floats.
+    """
+    if isinstance(x, (list, tuple)):
+        return np.asarray(x)
+    return array(x) if isinstance(x, Traced) or (isinstance(x, np.ndarray) and x.dtype == object) else x
 
 
 def _plain_where(condition, x, y):
@@ -344,6 +378,8 @@ def along(order, axis):
 def astype(x, dtype, order="K"):
     """In another dtype: differentiable between floating and complex ones, a plain array else."""
     dtype = np.dtype(dtype)
+    if dtype.kind in "fc":
+        dtype = dtype.newbyteorder("=")  # traced arrays are in the machine's order
     if order not in (None, "K"):
         return astype(copy(x, order), dtype)
     if dtype.kind not in "fc":

@@ -73,7 +73,7 @@ def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
         return np.nan_to_num(plain_of(a), copy, nan, posinf, neginf)
     if a.dtype.kind == "c":
         out = nan_to_num(a.real, True, nan, posinf, neginf) + 1j * nan_to_num(a.imag, True, nan, posinf, neginf)
-        out = out.astype(a.dtype)
+        out = as_array(out).astype(a.dtype)
     else:
         plain, limits, out = plain_of(a), np.finfo(a.dtype), a
         for mask, value in (

@@ -173,6 +173,8 @@ def vander(x, N=None, increasing=False):
     if x.ndim != 1:
         raise ValueError("x must be a one-dimensional array or sequence.")
     n = len(x) if N is None else N
+    if n < 0:
+        raise ValueError("negative dimensions are not allowed")
     x = x.astype(np.promote_types(x.dtype, int))
     columns = [np.ones(x.shape, dtype=x.dtype)] if n > 0 else []
     for _ in range(n - 1):

@@ -1,5 +1,7 @@
 """Products of arrays: matmul, dot, outer, einsum and their kin."""
 
+import functools
+
 import numpy as np
 
 from dualtape.arrays.apply import apply, is_array, unbroadcast
@@ -123,7 +125,9 @@ def tensordot(a, b, axes=2):
         left = [left] if isinstance(left, (int, np.integer)) else list(left)
         right = [right] if isinstance(right, (int, np.integer)) else list(right)
     except TypeError:
-        left, right = list(range(x.ndim - axes, x.ndim)), list(range(axes))
+        left, right = list(range(-axes, 0)), list(range(axes))
+    if any(not -a.ndim <= k < a.ndim for a, axes in ((x, left), (y, right)) for k in axes):
+        raise IndexError("tuple index out of range")
     left, right = [k % x.ndim for k in left], [k % y.ndim for k in right]
     if len(left) != len(right) or any(x.shape[i] != y.shape[j] for i, j in zip(left, right, strict=True)):
         raise ValueError("shape-mismatch for sum")
@@ -152,11 +156,12 @@ def einsum(*operands, out=None, optimize=False, dtype=None, order="K", casting="
         ]
         if len(operands) % 2:
             parsed[-1] = operands[-1]
-    outlines = [np.broadcast_to(np.empty((), x.dtype), x.shape) if is_array(x) else x for x in parsed]
-    sources, target, _ = np._core.einsumfunc._parse_einsum_input(outlines)
     arrays = [x for x in parsed if is_array(x)]
-    subscripts = sources.split(",")
-    np.einsum_path(f"{sources}->{target}", *[x for x in outlines if is_array(x)])  # raises NumPy's errors
+    if isinstance(operands[0], str):
+        subscripts, target = _subscripts_of_text(operands[0], tuple([x.shape for x in arrays]))
+    else:
+        subscripts, target = _subscripts([_outline(x.shape) if is_array(x) else x for x in parsed])
+    sources = ",".join(subscripts)
     if len(arrays) == 1 and set(sources) == set(target) and isinstance(arrays[0], Array):
         text, options = f"{sources}->{target}", {"optimize": optimize, "dtype": dtype, "order": order}
         view = view_by(arrays[0], lambda p: np.einsum(text, p, **options, casting=casting))
@@ -168,6 +173,23 @@ def einsum(*operands, out=None, optimize=False, dtype=None, order="K", casting="
                 raise TypeError(f"Cannot cast array data from {x.dtype!r} to {np.dtype(dtype)!r} by {casting!r}")
         arrays = [x.astype(dtype) for x in arrays]
     return _einsum(subscripts, target, arrays, optimize)
+
+
+def _outline(shape):
+    """An array of a shape, without memory of that size."""
+    return np.broadcast_to(0.0, shape)
+
+
+@functools.lru_cache(maxsize=256)
+def _subscripts_of_text(text, shapes):
+    return _subscripts([text, *map(_outline, shapes)])
+
+
+def _subscripts(operands):
+    """The letters of each operand, and of the result; raises NumPy's errors."""
+    sources, target, _ = np._core.einsumfunc._parse_einsum_input(operands)
+    np.einsum_path(f"{sources}->{target}", *[x for x in operands if is_array(x)])
+    return sources.split(","), target
 
 
 def _einsum(subscripts, target, arrays, optimize):
@@ -185,6 +207,8 @@ def _einsum(subscripts, target, arrays, optimize):
     def vjp(k, bar, out, *xs):
         return _einsum_adjoint(k, as_array(bar), subscripts, target, xs, optimize)
 
+    if not any(isinstance(x, (Array, Traced)) for x in arrays):
+        return function(*arrays)  # as most sweeps do
     return apply(function, arrays, jvp, vjp, reads=("args",))
 
 
@@ -199,6 +223,8 @@ def _einsum_adjoint(k, bar, subscripts, target, xs, optimize):
     terms = [_conjugated(o) for _, o in others]
     part = _einsum([target, *[s for s, _ in others]], have, [bar, *terms], optimize)
     part = as_array(part)
+    if have == own and part.shape == x.shape:
+        return _real_like(part, x)
     for place, c in enumerate(have):  # an axis of length 1 that was broadcast
         if sizes[c] == 1 and part.shape[place] != 1:
             part = sum_(part, axis=place, keepdims=True)

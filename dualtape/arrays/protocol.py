@@ -9,7 +9,18 @@ from dualtape.arrays import elementwise as rows
 from dualtape.arrays.apply import apply_linear, is_array
 from dualtape.arrays.moves import array, copy, positions, scatter, setitem, where
 from dualtape.arrays.products import matmul
-from dualtape.arrays.reductions import accumulate, as_array, axes_of, cumprod, cumsum, extreme, prod, reduce, sum_
+from dualtape.arrays.reductions import (
+    accumulate,
+    as_array,
+    axes_of,
+    cumprod,
+    cumsum,
+    extreme,
+    mask_of,
+    prod,
+    reduce,
+    sum_,
+)
 from dualtape.core import floating, linear, native
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
@@ -26,6 +37,7 @@ PLAIN = {
     "less", "less_equal", "equal", "not_equal", "greater", "greater_equal", "isnan", "isinf", "isfinite", "signbit",
     "logical_not", "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor",
     "invert", "floor_divide", "floor", "ceil", "trunc", "rint", "sign", "spacing",
+    "gammasgn",
 }  # fmt: skip
 
 
@@ -100,8 +112,8 @@ def sign(x):
     if not rows._is_complex(x):
         return np.sign(plain_of(x))
     size = abs(x)
-    zero = np.equal(plain_of(size), 0)
-    return where(zero, 0.0, x / where(zero, 1.0, size))
+    fixed = np.equal(plain_of(size), 0) | np.isinf(plain_of(size))
+    return where(fixed, np.sign(plain_of(x)), where(fixed, 1.0, x) / where(fixed, 1.0, size))
 
 
 OTHER = {
@@ -155,6 +167,10 @@ def ufunc(function, method, inputs, kwargs):
         raise no_rule(label)
     if method == "at":
         return _at(function, label, *inputs)
+    if "where" in kwargs:
+        kwargs["where"] = mask_of(kwargs["where"])
+    if "initial" in kwargs and kwargs["initial"] is None:  # the first element, as without it
+        del kwargs["initial"]
     outs = kwargs.pop("out", None)
     outs = () if outs is None else outs
     if type(outs) is tuple and len(outs) == 1 and outs[0] is None:
@@ -174,7 +190,7 @@ def ufunc(function, method, inputs, kwargs):
     if outs and outs[0] is not None:
         casting = kwargs.get("casting", "same_kind")
         if not isinstance(result, tuple):
-            return store(outs[0], result, label, casting, method in ("__call__", "outer"))
+            return store(outs[0], result, label, casting, method in METHODS)
         return tuple(r if o is None else store(o, r, label, casting) for o, r in zip(outs, result, strict=True))
     return result
 
@@ -221,19 +237,12 @@ def _at_least_double(x):
     return x.astype(np.result_type(x.dtype, np.float64)) if is_array(x) else x
 
 
-# Functions whose ``out=`` must have the shape of the result; into that of others the result is broadcast.
-EXACT_OUT = {
-    "sum", "mean", "var", "std", "max", "amax", "min", "amin", "ptp", "prod", "median", "trace", "cumsum", "cumprod",
-    "cumulative_sum", "cumulative_prod", "nansum", "nanmean", "nanvar", "nanstd", "nanmax", "nanmin", "nanprod",
-    "nanmedian", "nancumsum", "nancumprod", "take", "compress", "round", "around", "dot", "einsum", "multi_dot",
-}  # fmt: skip
-
-
-def store(out, result, label, casting="same_kind", stretches=True):
-    """Put a result into ``out=``, which may be larger where it `stretches`."""
-    if not stretches and np.shape(plain_of(result)) != np.shape(out):
+def store(out, result, label, casting="same_kind", exact=False):
+    """Put a result into ``out=``, which must have its shape if `exact`, and else a shape that it broadcasts to."""
+    if exact and np.shape(plain_of(out)) != np.shape(plain_of(result)):
         raise ValueError(
-            f"{label}: the output array has the shape {np.shape(out)}, the result {np.shape(plain_of(result))}"
+            f"{label}: output array of shape {np.shape(plain_of(out))} does not match the result's "
+            f"{np.shape(plain_of(result))}"
         )
     if isinstance(out, Array):
         if (
@@ -269,16 +278,14 @@ def _call(function, label, inputs, kwargs, outs):
     mask = kwargs.pop("where", True)
     order = kwargs.pop("order", None)
     kwargs.pop("subok", None)
-    if function.__name__ == "vecdot" and "axis" in kwargs:
-        axis = kwargs.pop("axis")
-        inputs = [np.moveaxis(as_array(x), axis, -1) for x in inputs]
+    if function.signature is not None and not {"axes", "axis", "keepdims"}.isdisjoint(kwargs):
+        return _along_axes(function, label, inputs, kwargs, outs)
     if kwargs:
         result = _in_dtypes(function, inputs, outs, **kwargs)
     else:
         result = of_ufunc(function)(*inputs)
     if mask is True:
         return result if order in (None, "K") or outs else _in_order(result, order, inputs)
-    mask = plain_of(mask) if isinstance(mask, Array) else np.asarray(mask)
     if outs and outs[0] is not None:
         out = outs[0]
         if not isinstance(out, Array) and level_of(result):
@@ -289,6 +296,26 @@ def _call(function, label, inputs, kwargs, outs):
         out[mask] = whole[mask]
         return None
     return _in_order(where(mask, result, 0.0), order, inputs)
+
+
+# For the generalized ufuncs, the numbers of axes that an operation takes of its operands and leaves in its result.
+_CORE_AXES = {"matmul": (2, 2, 2), "vecdot": (1, 1, 0), "matvec": (2, 1, 1), "vecmat": (1, 2, 1)}
+
+
+def _along_axes(function, label, inputs, kwargs, outs):
+    """A generalized ufunc with ``axes``, ``axis`` or ``keepdims``."""
+    options = {k: kwargs[k] for k in ("axes", "axis", "keepdims") if k in kwargs}
+    inputs = [as_array(x) for x in inputs]
+    function(*[plain_of(x) for x in inputs], **options)  # raises NumPy's errors
+    cores = _CORE_AXES[function.__name__]
+    axes = options.get("axes") or [options.get("axis", -1) if n == 1 else () if n == 0 else (-2, -1) for n in cores]
+    axes = [a if isinstance(a, (tuple, list)) else (a,) for a in axes]
+    inputs = [np.moveaxis(x, a, range(-n, 0)) if n else x for x, a, n in zip(inputs, axes, cores, strict=False)]
+    result = _call(function, label, inputs, {k: v for k, v in kwargs.items() if k not in options}, outs[:0])
+    if options.get("keepdims"):
+        kept = axes[2] if len(axes) > 2 and axes[2] else options.get("axis", -1)
+        return np.expand_dims(as_array(result), kept)
+    return np.moveaxis(result, range(-cores[2], 0), axes[2]) if cores[2] else result
 
 
 def _in_dtypes(function, inputs, outs, dtype=None, signature=None, sig=None, casting="same_kind"):
@@ -353,10 +380,10 @@ def _reduceat(function, label, a, indices, axis=0, dtype=None):
         return function.reduceat(plain_of(x), indices, axis)
     function.reduceat(plain_of(x), indices, axis)  # raises NumPy's errors
     lines = np.moveaxis(x if dtype is None else x.astype(dtype), axis, 0)
-    ends = [*indices[1:], len(lines)]
+    ends = [*indices[1:], len(lines)][: len(indices)]
     pieces = [lines[i : max(i + 1, j)] for i, j in zip(indices, ends, strict=True)]
     parts = [as_array(_reduce(function, label, piece)) for piece in pieces]
-    return np.moveaxis(np.stack(parts), 0, axis)
+    return np.moveaxis(np.stack(parts) if parts else lines[:0], 0, axis)
 
 
 def _accumulate(function, label, a, axis=0, dtype=None):
@@ -414,6 +441,9 @@ def _at(function, label, a, indices, *rest):
 
 # --- functions ---------------------------------------------------------------------------------------------------
 
+# Functions whose result is broadcast to the shape of ``out=``, as that of a ufunc is.
+BROADCASTING = {np.clip, np.round, np.around, np.fix, np.outer}
+
 FUNCTIONS: dict = {}
 """For each NumPy function what it is on traced arrays."""
 
@@ -452,11 +482,16 @@ def function(f, args, kwargs):
     implementation = FUNCTIONS.get(f)
     if implementation is None:
         raise no_rule(f"{(f.__module__ or 'numpy').replace('numpy', 'np', 1)}.{f.__name__}")
+    if "where" in kwargs:
+        kwargs = {**kwargs, "where": mask_of(kwargs["where"])}
+    if "initial" in kwargs and kwargs["initial"] is None:
+        kwargs = {k: v for k, v in kwargs.items() if k != "initial"}
     if len(args) > 2 or "out" in kwargs:
         args, kwargs, out = _without_out(f, args, kwargs)
         if out is not None:
-            result = implementation(*args, **kwargs)
-            return store(out, result, f"np.{f.__name__}", stretches=f.__name__ not in EXACT_OUT)
+            if f is np.concatenate and kwargs.get("dtype") is not None:
+                raise TypeError("concatenate() only takes `out` or `dtype` as an argument, but both were provided.")
+            return store(out, implementation(*args, **kwargs), f"np.{f.__name__}", exact=f not in BROADCASTING)
     out = implementation(*args, **kwargs)
     if type(out) is np.ndarray and out.dtype.kind in "fc" and type(implementation) is not functools.partial:
         return plain_array(out)  # what comes from arrays that accept traced values accepts them too

@@ -1,5 +1,7 @@
 """Sums, products, extremes and their running forms."""
 
+import operator
+
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
@@ -12,13 +14,17 @@ from dualtape.core.array import Array, VarArray
 from dualtape.core.traced import ROWS, Traced
 from dualtape.core.values import plain_array, plain_of
 
-__all__ = ["cumprod", "cumsum", "extreme", "mean", "prod", "std", "sum_", "var"]
+__all__ = ["cumprod", "cumsum", "extreme", "mask_of", "mean", "prod", "std", "sum_", "var"]
 
 _ABSENT = np._NoValue
 
 
 def axes_of(x, axis):
     """The axes of a reduction, as a tuple of places from 0 on. As in NumPy, 0 and -1 count for arrays without axes."""
+    if axis is not None and type(axis) is not int and type(axis) is not tuple:
+        if isinstance(axis, (bool, np.bool_)):
+            raise TypeError("an integer is required")
+        axis = operator.index(axis)  # raises NumPy's error
     if x.ndim == 0 and axis in (0, -1, (0,), (-1,)):
         return ()
     return tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
@@ -38,6 +44,20 @@ def as_array(x):
     if isinstance(x, np.ndarray) and x.dtype != object:
         return x
     return array(x) if isinstance(x, (Traced, list, tuple, np.ndarray)) else np.asarray(x)
+
+
+def mask_of(where):
+    """The ``where=`` of a call: True, or an array of bools. As in NumPy, arrays must be of bools, lists need not."""
+    if where is True or where is _ABSENT:
+        return where
+    mask = plain_of(where) if isinstance(where, Array) else where
+    if not isinstance(mask, np.ndarray):
+        mask = np.array(mask, dtype=bool)
+    elif mask.dtype != bool:
+        raise TypeError(
+            f"Cannot cast array data from {mask.dtype!r} to {np.dtype(bool)!r} according to the rule 'safe'"
+        )
+    return True if mask.ndim == 0 and mask else mask
 
 
 def operand_of(a, axis, dtype=None, keepdims=False, where=True, neutral=0.0):
@@ -162,7 +182,10 @@ def extreme(name):
         x, axes, keepdims = operand_of(a, axis, None, keepdims, where, initial)
         plain = plain_of(x)
         if initial is not _ABSENT and plain.size == 0:
-            return np.full(function(plain, axis=axes, keepdims=keepdims, initial=0.0).shape, initial)[()]
+            shape = function(plain, axis=axes, keepdims=keepdims, initial=0.0).shape
+            if isinstance(initial, (Array, Traced)):
+                return np.copy(np.broadcast_to(array(initial), shape)) if shape else initial
+            return np.full(shape, initial, dtype=np.result_type(x.dtype, plain_of(initial)))[()]
         best = function(plain, axis=axes, keepdims=True)
         with np.errstate(invalid="ignore"):
             chosen = (plain == best) | (np.isnan(plain) & np.isnan(best))

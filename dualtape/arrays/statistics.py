@@ -21,6 +21,7 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=np._NoValue)
     x = as_array(a)
     keep = keepdims is not np._NoValue and bool(keepdims)
     axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    axis = None if axis is None else axes
     if weights is None:
         mean = np.mean(x, axis=axis, keepdims=keep)
         if not returned:

@@ -106,6 +106,8 @@ def handle(ufunc, method, inputs, kwargs):
     numbers = [traced.to_number(x) for x in inputs]
     if any(x is None for x in numbers):
         return NotImplemented
+    if name in protocol.PLAIN and name not in PLAIN and name not in ROW_OF_UFUNC:
+        return ufunc(*[traced.plain(x) for x in numbers])
     return on_scalars(name, label, numbers)
 
 

@@ -9,7 +9,7 @@ from dualtape.core.adjoint cimport Call, reference, references
 from dualtape.core.buffers cimport doubles
 from dualtape.core.tape cimport DT_STATE_OPEN, Tape
 from dualtape.core.traced cimport Traced
-from dualtape.core.values cimport flattened, level_of, plain_of, primal_at, tangents_at, tape_of
+from dualtape.core.values cimport flattened, level_of, native_order, plain_of, primal_at, tangents_at, tape_of
 from dualtape.core.view cimport (
     SCALARS_TO_COME, Storage, View, become, bottom, contiguous, data_of, flat_view, ndarray_view, new_storage,
     raise_level, resolve, shape_of, twin, unwritten, view_like,
@@ -173,6 +173,8 @@ cdef View like_input(object value):
     if isinstance(value, View):
         value = value.copy()
         return contiguous(new_storage(flat_view((<View>value).store), value.size, value.dtype), value.shape)
+    if cnp.PyArray_ISBYTESWAPPED(value):
+        value = native_order(value)
     if cnp.PyArray_IS_C_CONTIGUOUS(value) and cnp.PyArray_TYPE(value) == cnp.NPY_FLOAT64:
         flat = doubles(value.size)
         flat[...] = value.reshape(-1)

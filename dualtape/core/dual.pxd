@@ -25,3 +25,5 @@ cdef class BoxedDual(Dual):
 
 
 cdef object call_unary_dual(int row, Dual x)
+cdef object make(unsigned long long level, object value, tuple tangents)
+cdef Dual seed(unsigned long long level, double x)

@@ -13,6 +13,7 @@ from dualtape.core.kernels cimport rows
 from dualtape.core.tape cimport Var, call_unary
 from dualtape.core.traced cimport apply, as_number, require_special
 
+from dualtape.core import dispatch, recording  # no-cython-lint: arrays and tapes call them by pointers
 from dualtape.core.hooks import HOOKS
 from dualtape.core.elementwise import map_elements
 from dualtape.errors import NoRuleError, user_line

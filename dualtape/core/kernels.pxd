@@ -30,7 +30,7 @@ cdef extern from "special.h":
 cdef extern from "dualtape_rules.h":
     enum:
         DT_ADD, DT_SUB, DT_MUL, DT_DIV, DT_NEG, DT_POW, DT_HYPOT
-        DT_TANH, DT_POS, DT_ABS, DT_FLOORDIV, DT_MOD, DT_FLOOR, DT_CEIL, DT_TRUNC, DT_ROUND
+        DT_SIN, DT_COS, DT_TANH, DT_POS, DT_ABS, DT_FLOORDIV, DT_MOD, DT_FLOOR, DT_CEIL, DT_TRUNC, DT_ROUND
         DT_ROWS
         DT_CONSTANT
         DT_NEEDS_SCIPY
@@ -45,6 +45,8 @@ cdef extern from "dualtape_rules.h":
         double (*value)(double x, double y, double z) noexcept nogil
         void (*partials)(double x, double y, double z, double out, double *d) noexcept nogil
         void (*second)(double x, double y, double z, double out, double *d, double *h) noexcept nogil
+        void (*slopes)(long n, const double *x, const double *y, const double *z, const double *out,
+                       double *const *d) noexcept nogil
 
     const dt_row dt_rows[]
 

@@ -9,7 +9,7 @@ from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 
 from dualtape.rules.table import fingerprint
 
-__all__ = ["evaluate", "on_arrays", "partials", "second"]
+__all__ = ["evaluate", "on_arrays", "partials", "product", "second", "slope"]
 
 if DT_FINGERPRINT != fingerprint():
     raise ImportError(
@@ -133,6 +133,125 @@ def on_arrays(Py_ssize_t index, int place, *args, out=None):
     if dtype.kind == "f" and dtype != result.dtype:
         return result.astype(dtype)
     return result
+
+
+cdef bint _alike(object x, object first):
+    """Whether an array is of float64, in C order, and of the shape of another such one."""
+    cdef int k
+    if type(x) is not np.ndarray or cnp.PyArray_TYPE(x) != cnp.NPY_DOUBLE or not cnp.PyArray_ISCARRAY_RO(x):
+        return False
+    if first is None:
+        return True
+    if cnp.PyArray_NDIM(x) != cnp.PyArray_NDIM(first):
+        return False
+    for k in range(cnp.PyArray_NDIM(x)):
+        if cnp.PyArray_DIM(x, k) != cnp.PyArray_DIM(first, k):
+            return False
+    return True
+
+
+def slope(Py_ssize_t index, int place, args, out):
+    """A partial derivative of a row at arrays of float64 of one shape, and floats, where it can be had at once.
+
+    Parameters
+    ----------
+    index : int
+        The row's place in the table.
+    place : int
+        By which argument to differentiate.
+    args : sequence of ndarray or float
+        What the row does not read may be any float.
+    out : ndarray or float
+        The value.
+
+    Returns
+    -------
+    ndarray or None
+        None where an operand is another kind of number or array.
+    """
+    cdef const dt_row *row = &rows[index]
+    cdef double own[4]
+    cdef double d[3]
+    cdef const double *x[4]
+    cdef Py_ssize_t step[4]
+    cdef double *slopes[1]
+    cdef double *to
+    cdef Py_ssize_t i, n
+    cdef int k, arity = row.arity
+    first = None
+    x[1] = x[2] = own
+    step[1] = step[2] = 0
+    own[0] = own[1] = own[2] = 0.0
+    for k in range(arity + 1):
+        i = k if k < arity else 3
+        arg = args[k] if k < arity else out
+        if isinstance(arg, float) or type(arg) is int:
+            own[i] = arg
+            x[i] = &own[i]
+            step[i] = 0
+        elif _alike(arg, first):
+            first = arg
+            x[i] = <const double *>cnp.PyArray_DATA(arg)
+            step[i] = 1
+        else:
+            return None
+    if first is None:
+        return None
+    if row.flags & DT_NEEDS_SCIPY:
+        load_special()
+    result = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(first), cnp.PyArray_DIMS(first), cnp.NPY_DOUBLE, 0)
+    to = <double *>cnp.PyArray_DATA(result)
+    n = cnp.PyArray_SIZE(first)
+    with nogil:
+        if arity == 1 and (step[0] or not row.flags & DT_READS_X) and (step[3] or not row.flags & DT_READS_OUT):
+            slopes[0] = to
+            row.slopes(n, x[0], NULL, NULL, x[3], slopes)
+        else:
+            for i in range(n):
+                row.partials(x[0][i * step[0]], x[1][i * step[1]], x[2][i * step[2]], x[3][i * step[3]], d)
+                to[i] = d[place]
+    return result
+
+
+def product(x, y):
+    """A product of the chain rule, of arrays of float64 of one shape or an array and a float, where no number of it is
+    NaN; else None."""
+    cdef double own[2]
+    cdef const double *a = &own[0]
+    cdef const double *b = &own[1]
+    cdef Py_ssize_t i, n, by_a = 0, by_b = 0
+    cdef double *to
+    cdef bint bad = False
+    if isinstance(x, float):
+        own[0] = x
+    elif _alike(x, None):
+        a = <const double *>cnp.PyArray_DATA(x)
+        by_a = 1
+    else:
+        return None
+    if isinstance(y, float):
+        own[1] = y
+    elif _alike(y, x if by_a else None):
+        b = <const double *>cnp.PyArray_DATA(y)
+        by_b = 1
+    else:
+        return None
+    if not by_a and not by_b:
+        return None
+    first = x if by_a else y
+    result = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(first), cnp.PyArray_DIMS(first), cnp.NPY_DOUBLE, 0)
+    to = <double *>cnp.PyArray_DATA(result)
+    n = cnp.PyArray_SIZE(first)
+    with nogil:
+        if by_a and by_b:
+            for i in range(n):
+                to[i] = a[i] * b[i]
+                bad |= to[i] != to[i]
+        else:
+            for i in range(n):
+                to[i] = a[i * by_a] * b[i * by_b]
+                bad |= to[i] != to[i]
+    return None if bad else result
 
 
 cdef const dt_row *_row(Py_ssize_t index, tuple args, double *x) except NULL:

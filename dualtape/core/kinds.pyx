@@ -28,9 +28,9 @@ cdef object kind_of_constant(object array, int arity, int *kind):
         if arity == 1 or not (cnp.PyTypeNum_ISINTEGER(dtype) or dtype == cnp.NPY_BOOL):
             return None
         if cnp.PyArray_ITEMSIZE(array) > 2:
-            return array.astype(np.float64)
+            return array.astype(np.float64, "C")
         kind[0] = DT_FLOAT
-        return array.astype(np.float32)
+        return array.astype(np.float32, "C")
     return array if cnp.PyArray_ISCARRAY_RO(array) else np.array(array, dtype=dtype_of(kind[0]), order="C")
 
 

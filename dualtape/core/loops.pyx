@@ -5,7 +5,7 @@ import numpy as np
 cimport numpy as cnp
 from libc.string cimport memset
 
-from dualtape.core.kernels cimport DT_ROWS, rows
+from dualtape.core.kernels cimport DT_COS, DT_ROWS, DT_SIN, rows
 from dualtape.core.node cimport (
     DT_CAST, DT_COMPLEX, DT_CONJUGATE, DT_DOUBLE, DT_FLOAT, DT_KINDS, DT_LOOPS, dt_loop, dt_ufunc,
 )
@@ -25,7 +25,14 @@ cdef extern from "typed.h" nogil:
     void dt_float_to_double(char **args, const Py_ssize_t *dimensions, const Py_ssize_t *strides, void *data) noexcept
     void dt_float_to_complex(char **args, const Py_ssize_t *dimensions, const Py_ssize_t *strides, void *data) noexcept
 
+cdef extern from "circular.h" nogil:
+    bint dt_circular_serves() noexcept
+    void dt_sin_loop(char **args, const Py_ssize_t *dimensions, const Py_ssize_t *strides, void *data) noexcept
+    void dt_cos_loop(char **args, const Py_ssize_t *dimensions, const Py_ssize_t *strides, void *data) noexcept
+
 cdef dt_ufunc loops[DT_KINDS * DT_LOOPS]
+# NumPy's loops of sine and cosine, where those of our own are before them.
+cdef dt_ufunc behind[2]
 ufuncs = loops
 item_size[:] = [8, 4, 16]
 cdef int *numbers = [cnp.NPY_DOUBLE, cnp.NPY_FLOAT, cnp.NPY_CDOUBLE]
@@ -71,6 +78,13 @@ def _find_loops():
     for kind in range(DT_KINDS):
         find_loop(np.matmul, kind, kind, <int>DT_ROWS)
     find_loop(np.conjugate, DT_COMPLEX, DT_COMPLEX, <int>DT_CONJUGATE)
+    if dt_circular_serves():
+        behind[0] = loops[DT_SIN]
+        behind[1] = loops[DT_COS]
+        loops[DT_SIN].loop = dt_sin_loop
+        loops[DT_COS].loop = dt_cos_loop
+        loops[DT_SIN].data = &behind[0]
+        loops[DT_COS].data = &behind[1]
     loops[DT_DOUBLE * DT_LOOPS + DT_CAST + DT_FLOAT].loop = dt_double_to_float
     loops[DT_DOUBLE * DT_LOOPS + DT_CAST + DT_COMPLEX].loop = dt_double_to_complex
     loops[DT_FLOAT * DT_LOOPS + DT_CAST + DT_DOUBLE].loop = dt_float_to_double

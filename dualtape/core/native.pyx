@@ -91,7 +91,7 @@ cdef View record_alike(int row, View x, View y):
         shape[k] = x.shape_[k]
     node.n = n
     node.shape = shape
-    node.kind = DT_ALIKE if row <= DT_MUL and y is not None else DT_ELEMENTWISE
+    node.kind = DT_ALIKE
     node.row = row
     node.nd = nd
     node.overwrites = False

@@ -3,6 +3,8 @@
 import numpy as np
 
 cimport numpy as cnp
+from cpython.object cimport PyObject, PyTypeObject, destructor
+from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t, uint32_t, uintptr_t
 from libc.string cimport memcpy, memset
 
@@ -24,6 +26,28 @@ cdef object COMPLEX128 = np.dtype(np.complex128)
 
 memset(zero_steps, 0, sizeof(zero_steps))
 
+cdef extern from *:
+    """
+    /* Storages on tapes are born and die once for each operation: they are kept for reuse with their type and dtype.
+     * The GIL guards the list. */
+    enum { DT_KEPT_STORAGES = 256 };
+    static PyObject *dt_kept_storages[DT_KEPT_STORAGES];
+    static int dt_n_kept_storages = 0;
+    #define dt_take_storage() (dt_n_kept_storages--)
+    #define dt_give_storage(o) (dt_kept_storages[dt_n_kept_storages++] = (o))
+    """
+    void dt_take_storage()
+    void dt_give_storage(PyObject *o) noexcept
+    enum:
+        DT_KEPT_STORAGES
+    PyObject *dt_kept_storages[]
+    int dt_n_kept_storages
+
+cdef extern from "Python.h":
+    void Py_SET_REFCNT(PyObject *o, Py_ssize_t n)
+
+cdef destructor free_other = (<PyTypeObject *>Storage).tp_dealloc
+
 
 cdef bint in_c_order(View a):
     cdef Py_ssize_t step = 1
@@ -35,18 +59,47 @@ cdef bint in_c_order(View a):
     return True
 
 
+cdef Storage new_native():
+    """A storage of float64 whose tape, memory and size are not yet set."""
+    cdef PyObject *o
+    cdef Storage s
+    if dt_n_kept_storages > 0:
+        dt_take_storage()
+        o = dt_kept_storages[dt_n_kept_storages]
+        Py_SET_REFCNT(o, 1)
+        s = <Storage>o
+        Py_DECREF(s)  # the cast has taken a reference of its own
+        s.needed = False
+    else:
+        s = Storage.__new__(Storage)
+        s.dtype = FLOAT64
+    s.first = NO_SCALARS
+    return s
+
+
+cdef void free_storage(PyObject *o) noexcept:
+    """Deallocation of storages: those of float64 on a tape are kept."""
+    if (<Storage>o).p != NULL and (<Storage>o).dtype is FLOAT64:
+        (<Storage>o).tape = None
+        (<Storage>o).chunk = None
+        (<Storage>o).data = None
+        (<Storage>o).tangents = None
+        if dt_n_kept_storages < DT_KEPT_STORAGES:  # only now: what has gone may have held others
+            dt_give_storage(o)
+            return
+    free_other(o)
+
+
 cdef View fresh(Tape tape, int nd, const Py_ssize_t *shape):
     """A new array of float64 on a tape, its numbers not yet set."""
-    cdef Storage s = Storage.__new__(Storage)
+    cdef Storage s = new_native()
     cdef Py_ssize_t n = 1
     cdef int k
     for k in range(nd):
         n *= shape[k]
-    s.first = NO_SCALARS
     s.level = tape.level
     s.tape = tape
     s.size = n
-    s.dtype = FLOAT64
     if n <= DT_SMALL:
         if 0 < n <= tape.room_left:
             s.p = tape.room
@@ -402,3 +455,6 @@ cdef const double *kept_constant(Tape tape, object array) except NULL:
     cdef double *to = memory_on(tape, cnp.PyArray_NBYTES(array))
     memcpy(to, cnp.PyArray_DATA(array), cnp.PyArray_NBYTES(array))
     return to
+
+
+(<PyTypeObject *>Storage).tp_dealloc = <destructor><void *>free_storage

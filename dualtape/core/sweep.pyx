@@ -20,7 +20,7 @@ from dualtape.core.traced cimport Traced, as_number, has_complex_core
 from dualtape.core.values cimport level_of, plain_of
 from dualtape.core.view cimport View, shape_of
 
-from dualtape.core import lanes
+from dualtape.core import directions as several
 from dualtape.core.adjoint import adjoint_view
 from dualtape.core.assign import leaf_array, leaf_of_scalars
 from dualtape.core.hooks import HOOKS
@@ -269,16 +269,16 @@ cdef class Recording:
         self.tape.keeps_all = True
 
     def tangents(self, inputs, outputs, directions=None):
-        """Jacobian-vector products: see `lanes.tangents`."""
-        return lanes.tangents(self.tape, inputs, outputs, directions)
+        """Jacobian-vector products: see `directions.tangents`."""
+        return several.tangents(self.tape, inputs, outputs, directions)
 
     def cotangents(self, inputs, outputs, weights=None):
-        """Vector-Jacobian products: see `lanes.cotangents`."""
-        return lanes.cotangents(self.tape, inputs, outputs, weights)
+        """Vector-Jacobian products: see `directions.cotangents`."""
+        return several.cotangents(self.tape, inputs, outputs, weights)
 
     def second(self, inputs, output, directions=None):
-        """Hessian-vector products: see `lanes.second`."""
-        return lanes.second(self.tape, inputs, output, directions)
+        """Hessian-vector products: see `directions.second`."""
+        return several.second(self.tape, inputs, output, directions)
 
     def close(self):
         """End the differentiation: Vars that escaped raise when they are used."""

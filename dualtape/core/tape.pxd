@@ -102,6 +102,10 @@ cdef class BoxedVar(Var):
 cdef object call_unary(int row, Var x)
 cdef Var handle(Tape tape, uint32_t index, double value)
 cdef Var new_var(Tape tape, uint32_t op, uint32_t a, uint32_t b, double value)
+cdef uint32_t constant_of(Tape tape, double c) except? 0xFFFFFFFF
 cdef int64_t append_node(Tape tape, uint32_t op, uint32_t a, uint32_t b, double value) except -1
 cdef uint32_t new_native_shadow(Tape tape, Py_ssize_t size) except? 0xFFFFFFFF
 cdef int64_t release_blocks() noexcept
+
+# A row at numbers of any kind, from the module above.
+cdef object (*record_row)(Tape tape, int row, tuple args)

@@ -1,8 +1,6 @@
 # cython: c_api_binop_methods=True
 """Reverse mode's numbers: Tape, the recorded program, and Var, the handle of one scalar on it."""
 
-import numbers
-
 import numpy as np
 
 cimport numpy as cnp
@@ -133,17 +131,6 @@ cdef object call_unary(int row, Var x):
         guard(x, 4 * row, 0, value)
         return value
     return record(x.owner, 4 * row, x.index, 0, value)
-
-
-cdef object native_operand(object x):
-    """`x` as an operand of a native node: the Var, or the float that a plain real number is; None if it is neither."""
-    if type(x) is Var or type(x) is float:
-        return x
-    if type(x) is int:
-        return float(x)
-    if isinstance(x, numbers.Rational) and not isinstance(x, Traced):
-        return float(x)
-    return None
 
 
 cdef class Tape:
@@ -357,6 +344,10 @@ cdef Var handle(Tape tape, uint32_t index, double value):
     return dt_new_var(<PyTypeObject *>Var, <PyObject *>tape, tape.level, index, value)
 
 
+cdef uint32_t constant_of(Tape tape, double c) except? 0xFFFFFFFF:
+    return constant(<PyObject *>tape, c)
+
+
 cdef int64_t append_node(Tape tape, uint32_t op, uint32_t a, uint32_t b, double value) except -1:
     cdef int code = dt_room(&tape.t)
     if code != DT_OK:
@@ -511,61 +502,8 @@ cdef class Var(Traced):
         return (<Tape>self.owner).append((-1, (self.index,), (value,), pull), function(value))
 
     def _apply(self, int row, tuple args):
-        """A row whose highest level is this tape's: a native node where all operands are floats, else a boxed one."""
-        cdef list operands = []
-        for arg in args:
-            operand = native_operand(arg)
-            if operand is None or (type(operand) is Var and (<Var>operand).owner != self.owner):
-                return record_boxed(<Tape>self.owner, row, args)
-            operands.append(operand)
-        return record_native(self.owner, row, operands)
-
-
-cdef object record_native(PyObject *tape, int row, list operands):
-    """A node of any row, operands being Vars of the tape and floats."""
-    cdef double x[3]
-    cdef uint32_t index[3]
-    cdef uint32_t kind = 0
-    cdef int i, n = len(operands)
-    cdef double value
-    x[0] = x[1] = x[2] = 0.0
-    index[0] = index[1] = 0
-    require_special(row)
-    for i in range(n):
-        operand = operands[i]
-        if type(operand) is Var:
-            x[i] = (<Var>operand).primal
-            index[i] = (<Var>operand).index
-        elif n == 3:
-            # Nodes of three operands have no constants: a leaf holds it.
-            x[i] = operand
-            index[i] = record(tape, DT_LEAF, 0, 0, x[i]).index
-        else:
-            x[i] = operand
-            index[i] = constant(tape, x[i])
-            kind |= 1 << i
-    value = rows[row].value(x[0], x[1], x[2])
-    if n == 3:
-        record(tape, DT_ARG, index[2], 0, x[2])
-    out = record(tape, 4 * row + kind, index[0], index[1], value)
-    return value if rows[row].flags & DT_CONSTANT else out
-
-
-cdef object record_boxed(Tape tape, int row, tuple args):
-    """A node whose primal, or an operand, is a Python object."""
-    cdef list indices = []
-    cdef list primals = []
-    for arg in args:
-        if isinstance(arg, Var) and (<Var>arg).owner == <PyObject *>tape:
-            indices.append((<Var>arg).index)
-            primals.append(arg.value)
-        else:
-            indices.append(-1)
-            primals.append(arg)
-    out = apply(row, tuple(primals))
-    if rows[row].flags & DT_CONSTANT:
-        return out
-    return tape.append((row, tuple(indices), tuple(primals), out), out)
+        """A row whose highest level is this tape's."""
+        return record_row(<Tape>self.owner, row, args)
 
 
 cdef class BoxedVar(Var):

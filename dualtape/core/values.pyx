@@ -16,7 +16,7 @@ from dualtape.core.view cimport (
 
 from dualtape.core.dual import make_dual
 from dualtape.core.hooks import HOOKS
-from dualtape.errors import no_series
+from dualtape.errors import masked_operand, no_series
 
 cnp.import_array()
 
@@ -133,7 +133,7 @@ def apart(operands, bint strong=False):
         if level == 0:
             if isinstance(x, View):
                 active.append(k)
-            x = plain_of(x)
+            x = without_class(plain_of(x))
             primals.append(x)
         elif own == level:
             x = at_level(level, x)
@@ -146,8 +146,8 @@ def apart(operands, bint strong=False):
             if own == 0:
                 if isinstance(x, (View, Traced)):
                     x = plain_of(x)
-                elif isinstance(x, np.matrix):
-                    x = np.asarray(x)
+                else:
+                    x = without_class(x)
             primal = primal_at(level, x)
             primals.append(np.float64(primal) if strong and type(primal) is float and primal is not x else primal)
         out.append(x)
@@ -162,6 +162,20 @@ cpdef object plain_of(object x):
     return innermost(x) if isinstance(x, Traced) else x
 
 
+cdef object without_class(object x):
+    """A plain operand; of a subclass of ndarray its numbers alone."""
+    if not cnp.PyArray_Check(x) or cnp.PyArray_CheckExact(x):
+        return x
+    if isinstance(x, np.ma.MaskedArray):
+        raise masked_operand()
+    return np.asarray(x)
+
+
+cdef object native_order(object value):
+    """An array of bytes in another order than the machine's, in that order: loops in C read memory as it is."""
+    return value.astype(value.dtype.newbyteorder("="))
+
+
 cdef tuple flattened(object value):
     """A fresh array as a flat one that nothing else looks into, and the order of its axes in memory: None for C
     order."""
@@ -173,6 +187,8 @@ cdef tuple flattened(object value):
         elif (<PyObject *>(<View>value).store).ob_refcnt > 1:  # not the handle alone holds the storage
             value = flat_view((<View>value).store).copy()
         return flat_view((<View>value).store), order
+    if cnp.PyArray_ISBYTESWAPPED(value):
+        value = native_order(value)
     if cnp.get_array_base(value) is not None or not cnp.PyArray_ISWRITEABLE(value):
         value = value.copy(order="K")
     if cnp.PyArray_IS_C_CONTIGUOUS(value):
@@ -187,7 +203,7 @@ cdef tuple flattened(object value):
 cdef tuple storage_for(object value):
     """A storage of the elements of a fresh array, and the order of its axes."""
     flat, order = flattened(value)
-    return new_storage(flat, flat.size, value.dtype), order
+    return new_storage(flat, flat.size, flat.dtype), order
 
 
 cdef bint is_differentiable(object dtype):

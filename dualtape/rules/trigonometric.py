@@ -68,8 +68,9 @@ CIRCULAR = (
     Rule(
         name="asin_slope",
         args=("x",),
-        # 1 - x * x loses its digits near 1; the factors are exact there.
-        value="1.0 / sqrt((1.0 - x) * (1.0 + x))",
+        # 1 - x * x loses its digits near 1; the factors are exact there. They are written so that a zero imaginary
+        # part keeps its sign, which tells on what side of the branch cut a complex x is; so are those below.
+        value="1.0 / sqrt((-x - -1.0) * (x - -1.0))",
         partials=("x * out * out * out",),
         domain=((-0.999, 0.999),),
         reach=((-0.9999999999, 0.9999999999),),
@@ -235,7 +236,7 @@ HYPERBOLIC = (
     Rule(
         name="asinh_slope",
         args=("x",),
-        value="1.0 / sqrt(1.0 + x * x)",
+        value="1.0 / sqrt(x * x - -1.0)",
         partials=("where(out == 0.0, 0.0, -x * out * out * out)",),
         domain=((-1e3, 1e3),),
         reach=((-1e100, 1e100),),
@@ -259,7 +260,7 @@ HYPERBOLIC = (
     Rule(
         name="acosh_slope",
         args=("x",),
-        value="1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0))",
+        value="1.0 / (sqrt(x - 1.0) * sqrt(x - -1.0))",
         partials=("where(out == 0.0, 0.0, -x * out * out * out)",),
         domain=((1.001, 1e3),),
         reach=((1.0000000001, 1e100),),

@@ -12,9 +12,12 @@ from dualtape.arrays.reductions import as_array
 from dualtape.core.array import Array
 from dualtape.core.values import level_of, plain_of
 from dualtape.scipy.dispatch import is_traced
-from dualtape.scipy.tails import BETA, GAMMA, T, integral_of_tail
+from dualtape.scipy.multivariate import dirichlet, multivariate_normal
+from dualtape.scipy.tails import BETA, CHI2, GAMMA, T, integral_of_tail
 
-__all__ = ["beta", "binom", "expon", "gamma", "lognorm", "multivariate_normal", "norm", "poisson", "t"]
+__all__ = [
+    "beta", "binom", "chi2", "dirichlet", "expon", "gamma", "lognorm", "multivariate_normal", "norm", "poisson", "t",
+]  # fmt: skip
 
 _LOG_ROOT = math.log(math.sqrt(2.0 * math.pi))
 
@@ -228,6 +231,17 @@ gamma = Distribution(
     lambda y, a: (y >= 0) & np.isfinite(y),
     _positive,
 )
+chi2 = Distribution(
+    scipy.stats.chi2,
+    ("df",),
+    _with_integrals(
+        scipy.stats.chi2,
+        lambda y, df: sp.xlogy(df / 2.0 - 1.0, y) - y / 2.0 - sp.gammaln(df / 2.0) - math.log(2.0) * df / 2.0,
+        CHI2,
+    ),
+    lambda y, df: (y >= 0) & np.isfinite(y),
+    _positive,
+)
 beta = Distribution(
     scipy.stats.beta,
     ("a", "b"),
@@ -334,44 +348,3 @@ binom = Discrete(
     lambda k, n, p: (k >= 0) & (k <= n) & _whole(k),
     lambda n, p: (n >= 0) & _whole(n) & (p >= 0) & (p <= 1),
 )
-
-
-class _MultivariateNormal:
-    """`scipy.stats.multivariate_normal`: logpdf and pdf, a function of the lower triangle of the covariance."""
-
-    def logpdf(self, x, mean=None, cov=1, allow_singular=False):
-        """SciPy's ``logpdf``."""
-        if not is_traced([x, mean, cov]):
-            return scipy.stats.multivariate_normal.logpdf(x, mean, cov, allow_singular)
-        if allow_singular:
-            raise no_rule("scipy.stats.multivariate_normal.logpdf with allow_singular=")
-        x, cov = as_array(x), as_array(cov)
-        mean = None if mean is None else np.atleast_1d(as_array(mean))
-        n = mean.shape[0] if mean is not None else cov.shape[0] if cov.ndim else 1
-        if cov.ndim < 2:
-            cov = np.eye(n) * cov
-        if cov.shape != (n, n):
-            raise ValueError(f"Array 'cov' must be square and of the size of 'mean', not of shape {cov.shape}.")
-        if x.ndim == 0:
-            x = np.reshape(x, (1, 1))
-        elif x.ndim == 1:
-            x = np.reshape(x, (-1, 1) if n == 1 else (1, -1))
-        distance = x if mean is None else x - mean
-        low = np.linalg.cholesky(cov)
-        z = np.linalg.solve(low, np.reshape(distance, (-1, n)).T)
-        half = np.sum(np.log(np.diagonal(low)))
-        out = -0.5 * np.sum(z * z, axis=0) - half - n * _LOG_ROOT
-        out = np.squeeze(np.reshape(out, distance.shape[:-1]))
-        return _number(out)
-
-    def pdf(self, x, mean=None, cov=1, allow_singular=False):
-        """SciPy's ``pdf``."""
-        if not is_traced([x, mean, cov]):
-            return scipy.stats.multivariate_normal.pdf(x, mean, cov, allow_singular)
-        return np.exp(self.logpdf(x, mean, cov, allow_singular))
-
-    def __getattr__(self, name):
-        return getattr(scipy.stats.multivariate_normal, name)
-
-
-multivariate_normal = _MultivariateNormal()

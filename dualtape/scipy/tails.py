@@ -13,7 +13,7 @@ import scipy.special as sp
 
 from dualtape.core.values import plain_of
 
-__all__ = ["BETA", "GAMMA", "T", "integral_of_tail", "log_tail"]
+__all__ = ["BETA", "CHI2", "GAMMA", "T", "integral_of_tail", "log_tail"]
 
 
 def _log_cosh(v):
@@ -26,6 +26,11 @@ GAMMA = (
     lambda v, a: a * v - np.exp(v) - sp.gammaln(a),
     lambda y, a: np.log(y),
     lambda a: a,
+)
+CHI2 = (
+    lambda v, df: df / 2.0 * v - np.exp(v) - sp.gammaln(df / 2.0),
+    lambda y, df: np.log(y / 2.0),
+    lambda df: df,
 )
 BETA = (
     lambda v, a, b: a * sp.log_expit(v) + b * sp.log_expit(-v) - sp.betaln(a, b),

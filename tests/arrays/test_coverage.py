@@ -46,10 +46,16 @@ NO_RULE = """
 """.split()
 
 
+# Modules that are in the list only once something has imported them, or that are tested elsewhere.
+ELSEWHERE = tuple(
+    f"numpy.{module}." for module in ("linalg", "fft", "lib.recfunctions", "strings", "char", "polynomial.polynomial")
+)
+
+
 def test_the_lists_are_whole():
     missing = {
         name.rpartition(".")[2] for name, f in FUNCTIONS.items()
-        if kind(f) == "no rule" and not name.startswith(("numpy.linalg.", "numpy.fft.", "numpy.lib.recfunctions."))
+        if kind(f) == "no rule" and not name.startswith(ELSEWHERE)
     }  # fmt: skip
     assert missing == set(NO_RULE)
     assert len(FUNCTIONS) > 290

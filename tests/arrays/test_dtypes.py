@@ -448,3 +448,35 @@ def test_where_promotes_elements_as_numpys_scalars():
 
     np.testing.assert_allclose(dt.gradient(f, np.array([3.0, 0.1])), [0.1, 5.0], rtol=1e-15)
     np.testing.assert_allclose(dt.hessian(f, np.array([3.0, 0.1])), [[0.0, 1.0], [1.0, 0.0]], rtol=1e-15)
+
+
+PLAIN_LAYOUTS = {
+    "Fortran": np.asfortranarray,
+    "transposed": lambda a: np.ascontiguousarray(a.T).T,
+    "every second": lambda a: np.repeat(np.repeat(a, 2, 0), 2, 1)[::2, ::2],
+    "backwards": lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
+}
+
+
+@pytest.mark.parametrize("layout", PLAIN_LAYOUTS.values(), ids=PLAIN_LAYOUTS)
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint16, np.int64, np.float32, np.float64, np.complex128])
+def test_plain_operand_of_any_layout(dtype, layout):
+    """A plain array that is promoted keeps its elements where they are."""
+    x = numbers((3, 3), np.float64)
+    plain = layout(np.array([[0, 1, 2], [3, 0, 4], [0, 5, 6]]).astype(dtype))
+    for f, slope in (
+        (lambda x: x * plain, plain),
+        (lambda x: plain - x, -np.ones((3, 3))),
+        (lambda x: np.where(plain != 0, x, 0.0), plain != 0),
+        (lambda x: np.concatenate([x, x * plain], axis=1), 1 + plain),
+        (lambda x: plain @ x, np.repeat(plain.sum(0)[:, None], 3, 1)),
+    ):
+        seen = []
+
+        def total(x, f=f, seen=seen):
+            y = f(x)
+            seen.append(dt.stop_gradient(y))
+            return y.sum().real
+
+        np.testing.assert_allclose(dt.gradient(total, x), np.asarray(slope).real.astype(float), rtol=1e-14)
+        np.testing.assert_allclose(seen[0], f(x), rtol=1e-14)

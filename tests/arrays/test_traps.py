@@ -171,6 +171,8 @@ EITHER = {
     "object array assigned": (lambda x: np.sum(_assigned(x)), [1.0, 0.0, 0.0]),
     "object array plus traced": (lambda x: np.sum(np.array([1.0, 2.0, 3.0], dtype=object) * x), X),
     "masked array": (lambda x: np.sum(np.ma.array(X, mask=[0, 1, 0]) * x), [1.0, 0.0, 3.0]),
+    "traced * masked array": (lambda x: np.sum(x * np.ma.array(X, mask=[0, 1, 0])), [1.0, 0.0, 3.0]),
+    "ufunc of a masked array": (lambda x: np.sum(np.multiply(x, np.ma.array(X, mask=[0, 1, 0]))), [1.0, 0.0, 3.0]),
     "matrix": (lambda x: np.sum(np.ones((3, 3)).view(np.matrix) * x[0]), [9.0, 0.0, 0.0]),
     "astype int": (lambda x: np.sum(x.astype(int) * x), X),
     "astype object": (lambda x: np.sum(x.astype(object)), [1.0, 1.0, 1.0]),

@@ -359,3 +359,16 @@ def test_large_arrays(name):
     total = lambda x: np.sum(bars * f(x) ** 2)
     curved = dt.gradient(lambda y: dt.pushforward(total, y, v)[1], x)
     close(dt.hvp(total, x, v), curved, 1e-10)
+
+
+def test_protocol_called_by_hand():
+    """What the protocol's method makes of odd arguments."""
+
+    def f(x):
+        with pytest.raises(TypeError):
+            x.__array_ufunc__()
+        with pytest.raises(TypeError):
+            x.__array_ufunc__(np.sin)
+        return x.__array_ufunc__(np.multiply, "__call__", x, 2.0).sum() + np.add(x, x, out=None, dtype=float).sum()
+
+    np.testing.assert_array_equal(dt.gradient(f, np.ones(3)), [4.0, 4.0, 4.0])

@@ -16,6 +16,7 @@ CONTINUOUS = {
     "norm": ([], lambda y: mpmath.npdf(y)),
     "t": ([2.5], lambda y, v: (1 + y * y / v) ** (-(v + 1) / 2) / mpmath.sqrt(v) / mpmath.beta(0.5, v / 2)),
     "gamma": ([2.3], lambda y, a: y ** (a - 1) * mpmath.exp(-y) / mpmath.gamma(a)),
+    "chi2": ([3.4], lambda y, k: y ** (k / 2 - 1) * mpmath.exp(-y / 2) / mpmath.gamma(k / 2) / 2 ** (k / 2)),
     "beta": ([1.7, 2.2], lambda y, a, b: y ** (a - 1) * (1 - y) ** (b - 1) / mpmath.beta(a, b)),
     "lognorm": ([0.8], lambda y, s: mpmath.npdf(mpmath.log(y) / s) / s / y),
     "expon": ([], lambda y: mpmath.exp(-y)),
@@ -78,7 +79,7 @@ def test_outside_of_the_support_and_wrong_parameters():
             np.testing.assert_allclose(dt.pullback(f, x)[0], f(x, scipy.stats), rtol=1e-13)
             gradient = dt.gradient(lambda x, f=f: np.sum(f(x)[:3]), x)
             assert np.all(np.isfinite(gradient[:3])), (name, method)
-            if name in ("gamma", "beta", "lognorm", "expon"):
+            if name in ("gamma", "chi2", "beta", "lognorm", "expon"):
                 assert gradient[0] == 0
             wrong = lambda s, name=name, method=method, shapes=shapes: getattr(getattr(stats, name), method)(
                 0.5, *shapes, scale=s
@@ -89,6 +90,7 @@ def test_outside_of_the_support_and_wrong_parameters():
 # For each distribution shape parameters and values: in the tails, near the largest density, far out, and small shapes.
 TAILS = {
     "gamma": [(0.5, 0.3), (5.0, 2.0), (5.0, 5.0), (5.0, 9.0), (0.01, 0.001), (0.01, 0.5), (200.0, 260.0), (3.0, 80.0)],
+    "chi2": [(1.0, 0.3), (10.0, 4.0), (10.0, 25.0), (0.02, 0.5), (400.0, 520.0)],
     "beta": [
         (2.0, 3.0, 0.3),
         (2.0, 3.0, 0.9),
@@ -103,9 +105,10 @@ TAILS = {
 
 def tails(name, shapes, y):
     """The lower and the upper tail, by mpmath."""
-    if name == "gamma":
+    if name in ("gamma", "chi2"):
+        a, y = (shapes[0], y) if name == "gamma" else (shapes[0] / 2, y / 2)
         parts = ((0, y), (y, mpmath.inf))
-        return [mpmath.gammainc(shapes[0], low, high, regularized=True) for low, high in parts]
+        return [mpmath.gammainc(a, low, high, regularized=True) for low, high in parts]
     if name == "beta":
         a, b = shapes
         return mpmath.betainc(a, b, 0, y, regularized=True), mpmath.betainc(b, a, 0, 1 - y, regularized=True)
@@ -213,6 +216,8 @@ NORMAL = {
     "one dimension": (lambda x, m: m.logpdf(x, 0.5, 2.0), np.array([0.1, 0.2, 1.0])),
     "defaults": (lambda x, m: m.logpdf(x), np.array([0.1, 0.2, 1.0])),
     "pdf": (lambda x, m: m.pdf(x, mean=MEAN, cov=COV), POINTS),
+    "entropy": (lambda x, m: m.entropy(MEAN, x @ x.T), ROOT),
+    "entropy of a diagonal": (lambda x, m: m.entropy(MEAN, x), np.array([1.0, 2.0, 0.5])),
 }
 
 
@@ -230,4 +235,33 @@ def test_multivariate_normal_with_a_singular_covariance():
     with pytest.raises(np.linalg.LinAlgError):
         dt.gradient(lambda x: np.sum(stats.multivariate_normal.logpdf(x, MEAN, np.ones((3, 3)))), POINTS)
     with pytest.raises(NoRuleError):
-        dt.gradient(lambda x: stats.multivariate_normal.logpdf(x, MEAN, COV, allow_singular=True), POINTS[0])
+        dt.gradient(lambda c: stats.multivariate_normal.logpdf(POINTS, MEAN, c, allow_singular=True).sum(), COV)
+    flat = np.outer(ROOT[0], ROOT[0]) + np.outer(ROOT[1], ROOT[1])
+    on = lambda y: MEAN + y @ ROOT[:2]  # the plane that the covariance spans
+    for name in ("logpdf", "pdf"):
+        f = lambda y, m=stats, name=name: getattr(m.multivariate_normal, name)(on(y), MEAN, flat, allow_singular=True)
+        plain = lambda y, f=f: f(y, scipy.stats)
+        agree(f, POINTS[:, :2].copy(), plain=plain, reference=plain, exact=False, rtol=1e-7)
+    off = lambda x: stats.multivariate_normal.logpdf(x, MEAN, flat, allow_singular=True)
+    assert dt.pullback(off, POINTS[0])[0] == off(POINTS[0]) == -np.inf
+
+
+ALPHA = np.array([1.4, 2.2, 0.9])
+SIMPLEX = np.array([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]]).T
+DIRICHLET = {
+    "parameters": (lambda x, m: m.logpdf(SIMPLEX, x), ALPHA),
+    "values": (lambda x, m: m.logpdf(x / x.sum(axis=0), ALPHA), SIMPLEX),
+    "all but the last": (lambda x, m: m.logpdf(x, ALPHA), SIMPLEX[:2]),
+    "one value": (lambda x, m: m.logpdf(x, ALPHA), SIMPLEX[:2, 0]),
+    "pdf": (lambda x, m: m.pdf(SIMPLEX[:, 1], x), ALPHA),
+}
+
+
+@pytest.mark.parametrize("name", DIRICHLET)
+def test_dirichlet(name):
+    f, x = DIRICHLET[name]
+    plain = lambda x: f(x, scipy.stats.dirichlet)
+    agree(lambda x: f(x, stats.dirichlet), x, plain=plain, reference=plain, exact=False, rtol=1e-7)
+    np.testing.assert_array_equal(f(x, stats.dirichlet), plain(x))
+    with pytest.raises(ValueError, match="sum"):
+        dt.pullback(lambda x: stats.dirichlet.logpdf(x, ALPHA), SIMPLEX * 0.9)

@@ -16,9 +16,13 @@
 /* Loops that are compiled for several instruction sets, chosen among when the library is loaded. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__) && \
     !defined(__SANITIZE_ADDRESS__)
+#define DT_HAS_CLONES 1
 #define DT_CLONES __attribute__((target_clones("default", "avx2")))
+#define DT_WIDE_CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
 #else
+#define DT_HAS_CLONES 0
 #define DT_CLONES
+#define DT_WIDE_CLONES
 #endif
 
 DT_ALWAYS_INLINE double dt_arithmetic(int row, double x, double y) {

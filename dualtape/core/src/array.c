@@ -211,27 +211,60 @@ done:
     }
 }
 
-/* bar (+)= the adjoint of operand k of a node that is DT_ALIKE. `bar` may be `w`. */
-static void add_alike(const dt_array_node *node, int k, double *bar, const double *w, int sets, int strict) {
+/* bar (+)= the adjoint of operand k of a sum, difference or product that is DT_ALIKE. `bar` may be `w`. */
+static void add_alike(const dt_array_node *node, int k, double *bar, double *w, int sets, int strict) {
     const int64_t n = node->n;
     if (node->row == DT_MUL) {
         const double *y = node->x[1 - k].value;
-        if (n > 16)
-            dt_put_products(bar, 1, w, 1, y, 1, n, strict, sets);
-        else if (sets)
+        if (n > 16) {
+            if (sets)
+                dt_scale(w, y, n, strict);
+            else
+                dt_add_products(bar, 1, w, 1, y, 1, n, strict);
+        } else if (sets)
             for (int64_t i = 0; i < n; i++) bar[i] = dt_product(w[i], y[i], strict);
         else
             for (int64_t i = 0; i < n; i++) bar[i] += dt_product(w[i], y[i], strict);
         return;
     }
     const double sign = node->row == DT_SUB && k ? -1.0 : 1.0;
-    if (sets && bar == w && sign > 0.0) return;
+    if (sets && sign > 0.0) return;
     if (n > 16)
         dt_put_run(bar, 1, w, 1, n, sign, sets);
     else if (sets)
         for (int64_t i = 0; i < n; i++) bar[i] = sign * w[i];
     else
         for (int64_t i = 0; i < n; i++) bar[i] += sign * w[i];
+}
+
+/* The adjoints of the operands of another row that is DT_ALIKE: that of the heir, if there is one, replaces `w`. */
+static void add_slopes(const dt_array_node *node, const dt_shadows *s, double *w, double *const *bars, int heir,
+                       int strict) {
+    double rooms[2][DT_RUN];
+    double *const rooms_of[3] = {rooms[0], rooms[1], NULL};
+    for (int64_t start = 0; start < node->n; start += DT_RUN) {
+        const int64_t m = node->n - start < DT_RUN ? node->n - start : DT_RUN;
+        const double *v[2] = {NULL, NULL}, *out = node->out.value ? node->out.value + start : NULL;
+        const double *d[2] = {rooms[0], rooms[1]};
+        for (int k = 0; k < node->arity; k++) v[k] = node->x[k].value ? node->x[k].value + start : NULL;
+        if (node->row == DT_EXP && out)
+            d[0] = out;
+        else
+            dt_slopes(s, node->row, m, v[0], v[1], NULL, out, rooms_of);
+        for (int k = 0; k < node->arity; k++) {
+            if (k == heir) continue;
+            double *bar = bars[k] + start;
+            if (m > 16)
+                dt_add_products(bar, 1, w + start, 1, d[k], 1, m, strict);
+            else
+                for (int64_t i = 0; i < m; i++) bar[i] += dt_product(w[start + i], d[k][i], strict);
+        }
+        if (heir < 0) continue;
+        if (m > 16)
+            dt_scale(w + start, d[heir], m, strict);
+        else
+            for (int64_t i = 0; i < m; i++) w[start + i] = dt_product(w[start + i], d[heir][i], strict);
+    }
 }
 
 /* An adjoint that such a node makes is written and not added to, and lies in the memory of the result's adjoint, which
@@ -241,21 +274,31 @@ static void reverse_alike(const dt_array_node *node, dt_shadows *s, int strict) 
     double *w = s->bar[id];
     if (!w) return;
     const dt_operand *x = node->x;
+    double *bars[2];
     int heir = -1;
-    for (int k = 0; k < 2 && heir < 0; k++)
+    for (int k = 0; k < node->arity && heir < 0; k++)
         if (!s->bar[x[k].storage] && s->size[x[k].storage] == node->n) heir = k;
-    if (x[0].storage == x[1].storage) heir = -1;
-    for (int k = 0; k < 2; k++) {
-        if (k == heir) continue;
-        double *bar = dt_shadow(s, x[k].storage);
-        if (!bar) return;
-        add_alike(node, k, bar + x[k].at, w, 0, strict);
+    if (node->arity > 1 && x[0].storage == x[1].storage) heir = -1;
+    for (int k = 0; k < node->arity; k++) {
+        if (k == heir) {
+            bars[k] = w;
+            continue;
+        }
+        bars[k] = dt_shadow(s, x[k].storage);
+        if (!bars[k]) return;
+        bars[k] += x[k].at;
+    }
+    if (node->row > DT_MUL) {
+        add_slopes(node, s, w, bars, heir, strict);
+    } else {
+        for (int k = 0; k < 2; k++)
+            if (k != heir) add_alike(node, k, bars[k], w, 0, strict);
+        if (heir >= 0) add_alike(node, heir, w, w, 1, strict);
     }
     if (heir < 0) {
         dt_shadow_drop(s, id);
         return;
     }
-    add_alike(node, heir, w, w, 1, strict);
     s->bar[x[heir].storage] = w;
     s->bar[id] = NULL;
 }

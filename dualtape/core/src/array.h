@@ -46,7 +46,7 @@ typedef struct {
 /* [/operand] */
 
 enum { DT_NONE = 0xFFFFFFFF };
-/* DT_ALIKE is a sum, difference or product of two contiguous arrays of one shape, elementwise, to a fresh one.
+/* DT_ALIKE is a row at one contiguous array, or at two of one shape, elementwise, to a fresh one.
  * DT_TYPED is added to the kinds of nodes on numbers that are not all float64; their operands' pointers to double are
  * pointers to such numbers. */
 enum { DT_ELEMENTWISE, DT_SUM, DT_MATMUL, DT_ALIKE, DT_TYPED };

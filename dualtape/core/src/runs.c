@@ -1,7 +1,8 @@
 /* Loops along one axis, and slopes at its points. */
 #if defined(__GNUC__) && !defined(__clang__)
-/* No one asks which floating-point exceptions were raised: so `x == 0 ? 0 : p` becomes a mask, and loops vectors. */
-#pragma GCC optimize("no-trapping-math")
+/* No one asks which floating-point exceptions were raised: so `x == 0 ? 0 : p` becomes a mask, and loops vectors.
+ * AVX-512 brings fused operations, which are left out: all clones are to give the same bits. */
+#pragma GCC optimize("no-trapping-math", "fp-contract=off")
 #endif
 
 #include "runs.h"
@@ -11,7 +12,8 @@
 #include "arithmetic.h"
 
 /* bar += sign * w */
-DT_CLONES void dt_add_run(double *restrict bar, int64_t bs, const double *restrict w, int64_t ws, int64_t n, double sign) {
+DT_WIDE_CLONES void dt_add_run(double *restrict bar, int64_t bs, const double *restrict w, int64_t ws, int64_t n,
+                               double sign) {
     if (bs == 1 && ws == 1) {
         if (sign > 0.0)
             for (int64_t i = 0; i < n; i++) bar[i] += w[i];
@@ -56,16 +58,16 @@ DT_ALWAYS_INLINE void add_products_as(double *restrict bar, int64_t bs, const do
     }
 }
 
-DT_CLONES void dt_add_products(double *bar, int64_t bs, const double *w, int64_t ws, const double *d, int64_t ds, int64_t n,
-                         int strict) {
+DT_WIDE_CLONES void dt_add_products(double *bar, int64_t bs, const double *w, int64_t ws, const double *d, int64_t ds,
+                                    int64_t n, int strict) {
     if (strict)
         add_products_as(bar, bs, w, ws, d, ds, n, 1);
     else
         add_products_as(bar, bs, w, ws, d, ds, n, 0);
 }
 
-DT_CLONES void dt_put_run(double *to, int64_t ts, const double *w, int64_t ws, int64_t n, double sign,
-                          int sets) {
+DT_WIDE_CLONES void dt_put_run(double *to, int64_t ts, const double *w, int64_t ws, int64_t n, double sign,
+                               int sets) {
     if (!sets) {
         dt_add_run(to, ts, w, ws, n, sign);
         return;
@@ -76,8 +78,8 @@ DT_CLONES void dt_put_run(double *to, int64_t ts, const double *w, int64_t ws, i
         for (int64_t i = 0; i < n; i++) to[i * ts] = sign * w[i * ws];
 }
 
-DT_CLONES void dt_put_products(double *to, int64_t ts, const double *w, int64_t ws,
-                               const double *d, int64_t ds, int64_t n, int strict, int sets) {
+DT_WIDE_CLONES void dt_put_products(double *to, int64_t ts, const double *w, int64_t ws, const double *d, int64_t ds,
+                                    int64_t n, int strict, int sets) {
     if (!sets) {
         dt_add_products(to, ts, w, ws, d, ds, n, strict);
         return;
@@ -86,6 +88,13 @@ DT_CLONES void dt_put_products(double *to, int64_t ts, const double *w, int64_t 
         for (int64_t i = 0; i < n; i++) to[i] = dt_product(w[i], d[i], strict);
     else
         for (int64_t i = 0; i < n; i++) to[i * ts] = dt_product(w[i * ws], d[i * ds], strict);
+}
+
+DT_WIDE_CLONES void dt_scale(double *restrict w, const double *restrict d, int64_t n, int strict) {
+    if (strict)
+        for (int64_t i = 0; i < n; i++) w[i] *= d[i];
+    else
+        for (int64_t i = 0; i < n; i++) w[i] = dt_product(w[i], d[i], 0);
 }
 
 const double *dt_packed(const double *x, int64_t step, int64_t n, double *room) {
@@ -104,11 +113,11 @@ static void unary_loop(const dt_ufunc *f, const double *x, double *out, int64_t 
 }
 
 /* 4 e / (1 + e)^2, in place */
-DT_CLONES static void sech2_of_exp(double *e, int64_t n, double scale) {
+DT_WIDE_CLONES static void sech2_of_exp(double *e, int64_t n, double scale) {
     for (int64_t i = 0; i < n; i++) e[i] = scale * e[i] / ((1.0 + e[i]) * (1.0 + e[i]));
 }
 
-DT_CLONES static void minus_size(double *restrict out, const double *restrict x, int64_t n, double scale) {
+DT_WIDE_CLONES static void minus_size(double *restrict out, const double *restrict x, int64_t n, double scale) {
     for (int64_t i = 0; i < n; i++) out[i] = -scale * fabs(x[i]);
 }
 
@@ -118,12 +127,17 @@ void dt_slopes(const dt_shadows *s, uint16_t row, int64_t n, const double *x, co
                    const double *out, double *const *d) {
     double *d0 = d[0];
     if (row == DT_TANH || row == DT_SIGMOID) {
-        minus_size(d0, x, n, row == DT_TANH ? 2.0 : 1.0);
-        if (n >= 8 && s->ufuncs[DT_EXP].loop)
+        const double slope = row == DT_TANH ? 2.0 : 1.0;
+        if (n >= 8 && s->ufuncs[DT_EXP].loop) {
+            minus_size(d0, x, n, slope);
             unary_loop(&s->ufuncs[DT_EXP], d0, d0, n);
-        else
-            for (int64_t i = 0; i < n; i++) d0[i] = exp(d0[i]);
-        sech2_of_exp(d0, n, row == DT_TANH ? 4.0 : 1.0);
+            sech2_of_exp(d0, n, slope * slope);
+        } else {
+            for (int64_t i = 0; i < n; i++) {
+                const double e = exp(-slope * fabs(x[i]));
+                d0[i] = slope * slope * e / ((1.0 + e) * (1.0 + e));
+            }
+        }
     } else if (n >= 8 && row == DT_SIN && s->ufuncs[DT_COS].loop) {
         unary_loop(&s->ufuncs[DT_COS], x, d0, n);
     } else if (n >= 8 && row == DT_COS && s->ufuncs[DT_SIN].loop) {

@@ -28,6 +28,9 @@ void dt_add_run(double *bar, int64_t bs, const double *w, int64_t ws, int64_t n,
 void dt_add_products(double *bar, int64_t bs, const double *w, int64_t ws, const double *d, int64_t ds, int64_t n,
                      int strict);
 
+/* w = w * d, with the same zeros */
+void dt_scale(double *w, const double *d, int64_t n, int strict);
+
 /* The numbers in contiguous memory: where they are, or copied to `room`. */
 const double *dt_packed(const double *x, int64_t step, int64_t n, double *room);
 

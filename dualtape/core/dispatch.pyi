@@ -1,0 +1,1 @@
+"""The short way from NumPy's ufuncs to nodes in C."""

@@ -1,0 +1,1 @@
+"""Rows at numbers of any kind, recorded."""
