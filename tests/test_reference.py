@@ -28,3 +28,11 @@ def test_of_dualtape():
 @pytest.mark.parametrize("module", MODULES)
 def test_of_dualtape_scipy(module):
     assert set(importlib.import_module(f"dualtape.scipy.{module}").__all__) - words("scipy.md") == set()
+
+
+def test_the_architecture_names_files_that_are_there():
+    page = (PAGES.parent / "dev" / "architecture.md").read_text()
+    named = set(re.findall(r"`(?:\w+/)*(\w+\.(?:py|pyx|c|sh))`", page))
+    root = PAGES.parent.parent
+    there = {path.name for folder in (root / "dualtape", root / "tools") for path in folder.rglob("*.*")}
+    assert named - there - {"setup.py"} == set()
