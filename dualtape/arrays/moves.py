@@ -285,6 +285,7 @@ def _join(xs, axis):
 
 def parts_of(arrays):
     """What is to be joined, as arrays of some kind."""
+    arrays = [np.asarray(x) if hasattr(x, "__array__") and not isinstance(x, (Array, Traced)) else x for x in arrays]
     return [x if is_array(x) and x.dtype.kind != "O" else array(x) for x in arrays]
 
 

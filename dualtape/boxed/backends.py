@@ -16,11 +16,17 @@ __all__ = [
 ]  # fmt: skip
 
 
+# Classes whose namespace array-api-compat knows, and they themselves do not.
+_KNOWN = {("cupy", "ndarray"), ("torch", "Tensor")}
+
+
 @functools.cache
 def is_foreign_type(kind):
-    """Whether a class is of arrays that are not NumPy's: of the array API standard, or CuPy's."""
-    ours = kind.__module__.partition(".")[0] == "dualtape"
-    return not ours and not issubclass(kind, (np.ndarray, np.generic)) and hasattr(kind, "__array_namespace__")
+    """Whether a class is of arrays that are not NumPy's: of the array API standard, CuPy's or PyTorch's."""
+    roots = {(base.__module__.partition(".")[0], base.__name__) for base in kind.__mro__}
+    if any(root == "dualtape" for root, _ in roots) or issubclass(kind, (np.ndarray, np.generic)):
+        return False
+    return hasattr(kind, "__array_namespace__") or bool(roots & _KNOWN)
 
 
 def is_foreign(x):
@@ -40,6 +46,9 @@ def namespace_of(x):
 
             found = array_namespace(x)
         except ImportError:
+            if not hasattr(x, "__array_namespace__"):
+                library = type(x).__module__.partition(".")[0]
+                raise ImportError(f"arrays of {library} need a package: pip install array-api-compat") from None
             found = x.__array_namespace__()
         _namespaces[type(x)] = found
     return found

@@ -347,6 +347,7 @@ def test_namespaces_of_plain_and_traced_arrays_together():
 
 def test_cupys_ufuncs_let_traced_values_through():
     cupy = pytest.importorskip("cupy")
+    assert backends.is_foreign_type(cupy.ndarray)
     x = xp.asarray([0.3, 0.8])
     np.testing.assert_allclose(
         host(dt.gradient(lambda x: cupy.sum(cupy.sin(x) * x))(x)), np.sin([0.3, 0.8]) + [0.3, 0.8] * np.cos([0.3, 0.8])
