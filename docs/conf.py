@@ -87,9 +87,10 @@ def gives_plain(name):
 
 
 def is_refused(name):
-    """Whether a method of traced arrays raises an error that says what to do."""
+    """Whether a method or an attribute of traced arrays raises an error that says what to do."""
+    table = METHODS if name in METHODS else PROPERTIES
     try:
-        METHODS[name](dualtape.array([dualtape.Dual(1.0, 1.0)]))
+        table[name](dualtape.array([dualtape.Dual(1.0, 1.0)]))
     except dualtape.ConversionError:
         return True
     except Exception:
@@ -107,10 +108,10 @@ def array_functions():
             ruled.append(f"| `{spelling(f)}` | {summary(f)} |")
     overridable = {spelling(f) for f in overrides.get_overridable_numpy_array_functions()}
     missing = sorted(overridable - {spelling(f) for f in FUNCTIONS})
-    refused = [name for name in METHODS if is_refused(name)]
+    refused = [name for name in [*METHODS, *PROPERTIES] if not name.endswith("=") and is_refused(name)]
     locally_constant = [name for name in METHODS if gives_plain(name)]
     methods = [name for name in METHODS if name not in refused and name not in locally_constant]
-    attributes = [name for name in PROPERTIES if not name.endswith("=")]
+    attributes = [name for name in PROPERTIES if not name.endswith("=") and name not in refused]
 
     def listed(names):
         return ", ".join(f"`{name}`" for name in sorted(names))
@@ -129,7 +130,7 @@ def array_functions():
         methods=listed({*methods, "copy"}),
         locally_constant=listed(locally_constant),
         refused=listed(refused),
-        attributes=listed({*attributes, "shape", "ndim", "size", "dtype", "strides"}),
+        attributes=listed({*attributes, "T", "shape", "ndim", "size", "dtype", "strides"}),
     )
 
 
@@ -160,9 +161,8 @@ They raise `NoRuleError`.
 ## Ufuncs
 
 The rows of the [table of rules](../rules.md) name the ufuncs of NumPy and SciPy that work, with broadcasting, `out=`,
-`where=` and `dtype=`. Of binary ones the methods `reduce`, `reduceat`, `accumulate`,
-`outer` and `at` work as well. Further
-ones are {others}.
+`where=` and `dtype=`. Of binary ones the methods `reduce`, `reduceat`, `accumulate`, `outer` and `at` work as well.
+Further ones are {others}.
 
 These give plain results:
 
@@ -184,7 +184,7 @@ Attributes:
 
 {attributes}
 
-These methods raise `ConversionError`, which says what to do:
+These raise `ConversionError`, which says what to do:
 
 {refused}
 """

@@ -84,15 +84,22 @@ def _by_pandas(remedy):
 
 
 class DualtapeError(Exception):
-    """The base of all errors that dualtape raises itself."""
+    """The base of all errors that dualtape raises itself, and of its warning."""
 
 
 class EscapedTracerError(DualtapeError, RuntimeError):
-    """A traced value was used after its differentiation had ended."""
+    """A traced value was used after its differentiation had ended.
+
+    Return it from the function instead of keeping it; ``has_aux=True`` makes room for further results.
+    """
 
 
 class ConversionError(DualtapeError, TypeError):
-    """A conversion of a traced value would have dropped its derivative."""
+    """A conversion of a traced value would have dropped its derivative.
+
+    ``float(x)``, ``math.sin(x)``, ``np.asarray(x)``, and storing into plain arrays raise it. Where the plain number is
+    meant, take ``dt.stop_gradient(x)``.
+    """
 
 
 class NoBufferError(ConversionError, AttributeError):
@@ -100,27 +107,39 @@ class NoBufferError(ConversionError, AttributeError):
 
 
 class NoRuleError(DualtapeError, TypeError):
-    """A function has no derivative rule for traced values."""
+    """A function, or one of its options, has no derivative rule for traced values."""
 
 
 class InputError(DualtapeError, TypeError):
-    """An argument of an operator, or what the function returned, cannot be differentiated."""
+    """An argument of an operator, or what the function returned, cannot be differentiated.
+
+    Booleans, text and objects without numbers are such arguments; a vector is such a result, for `gradient`.
+    """
 
 
 class LostDerivativeWarning(DualtapeError, RuntimeWarning):
-    """A derivative may lack a part that no rule can find; a warning, not an error, since it may as well be right."""
+    """A derivative may lack a part that no rule can find; a warning, not an error, since it may as well be right.
+
+    It comes where a program uses vectors of repeated eigenvalues or singular values.
+    """
 
 
 class OptionError(DualtapeError, ValueError):
-    """An option has a value that it cannot have, or arguments do not fit together."""
+    """An option has a value that it cannot have, or arguments do not fit together.
+
+    An unknown `mode` is one, and tangents that have not the structure of the primals.
+    """
 
 
 class TapeMemoryError(DualtapeError, MemoryError):
-    """There is no memory, or no more room for indices, for what the program does."""
+    """There is no memory, or no more room for indices, for what the program does.
+
+    The library goes on working. Forward mode records nothing.
+    """
 
 
 class DerivativeMismatchError(DualtapeError, AssertionError):
-    """Two ways to compute the same derivative disagree."""
+    """Two ways to compute the same derivative disagree: `check_derivatives` raises it, and names the worst entry."""
 
 
 def escaped():
@@ -201,6 +220,14 @@ def equal_singular_values():
     )
 
 
+def no_series():
+    """The error for a number of `dt.taylor` that meets an array."""
+    return NoRuleError(
+        f"{user_line()}: numbers of dt.taylor do not mix with traced arrays, nor go into arrays. Nest dt.derivative "
+        "instead."
+    )
+
+
 def lost_derivative(function, line=None):
     """Warn of vectors of repeated eigenvalues or singular values; `line` is where they were computed."""
     warnings.warn(
@@ -242,6 +269,14 @@ def not_scalar(kind):
     return InputError(
         f"the function returned {kind.__name__!r} where one real number is needed. For a vector of results use "
         f"dt.jacobian, for extra results has_aux=True.{numbers_hint(kind)}"
+    )
+
+
+def complex_result():
+    """The error for a function that returned a complex number where a real one is needed."""
+    return InputError(
+        "the function returned a complex number, whose gradient is not defined. Return abs(z), z.real or z.imag, or "
+        "use dt.derivative for the derivative of a holomorphic function."
     )
 
 

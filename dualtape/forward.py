@@ -101,7 +101,14 @@ def _number_array(values, shape):
     return object_array(values, shape)
 
 
-_ABSENT = object()
+class _Absent:
+    """An argument that was left out, as `help` shows it."""
+
+    def __repr__(self):
+        return "<left out>"
+
+
+_ABSENT = _Absent()
 
 
 def derivative(f, x=_ABSENT, /, **kwargs):
@@ -209,6 +216,8 @@ def pushforward(f, /, *args, **kwargs):
     Raises
     ------
     InputError
+        If one of them holds booleans or an object without numbers.
+    OptionError
         If primals and tangents differ in structure.
 
     Examples

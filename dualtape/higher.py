@@ -46,7 +46,9 @@ def jacobian(f, /, *args, mode="auto", **kwargs):
     Raises
     ------
     InputError
-        If `mode` is unknown, or an input is boolean, or f returns anything but numbers.
+        If an input is boolean, or f returns anything but numbers.
+    OptionError
+        If `mode` is unknown.
 
     Examples
     --------
@@ -360,7 +362,9 @@ def hvp(f, /, *args, **kwargs):
     Raises
     ------
     InputError
-        If x and v differ in structure, or f returns anything but a real number.
+        If an input is boolean, or f returns anything but a real number.
+    OptionError
+        If x and v differ in structure.
 
     Examples
     --------

@@ -12,7 +12,7 @@ from dualtape.core.sweep import Recording, value_and_gradient_of_float
 from dualtape.core.tape import Var
 from dualtape.core.traced import is_complex, plain
 from dualtape.core.values import level_of, plain_of
-from dualtape.errors import InputError, OptionError, not_scalar, unknown_result
+from dualtape.errors import InputError, OptionError, complex_result, not_scalar, unknown_result
 from dualtape.trees import Leaves, is_array, is_boxed, map_leaves
 
 __all__ = ["gradient", "pullback", "stop_gradient", "value_and_gradient"]
@@ -170,6 +170,8 @@ def value_and_gradient(f, /, *args, argnums=None, has_aux=False, **kwargs):
     ------
     InputError
         If an argument is boolean, or f returns anything but a real number.
+    OptionError
+        If `argnums` names an argument that f is not called with.
     EscapedTracerError
         If f uses a traced value that another differentiation has left behind.
 
@@ -234,10 +236,7 @@ def scalar_output(recording, out):
     if own is None or (is_array(out) and len(out.shape)):
         raise not_scalar(type(out))
     if (is_complex_array(out) if is_boxed(out) else is_array(own) and own.dtype.kind == "c") or is_complex(own):
-        raise InputError(
-            "the function returned a complex number, whose gradient is not defined. Return abs(z), z.real or z.imag, "
-            "or use dt.derivative for the derivative of a holomorphic function."
-        )
+        raise complex_result()
     return own[()] if isinstance(own, np.ndarray) else own
 
 
@@ -260,12 +259,15 @@ def gradient(f, /, *args, argnums=None, has_aux=False, **kwargs):
     Returns
     -------
     gradient : like the arguments
-        With the structure, shapes and dtypes of the argument; a tuple for several arguments.
+        With the structure, shapes and dtypes of the argument; a tuple for several arguments. For a complex argument
+        z = x + iy it is df/dx + i df/dy.
 
     Raises
     ------
     InputError
         If an argument is boolean, or f returns anything but a real number.
+    OptionError
+        If `argnums` names an argument that f is not called with.
     EscapedTracerError
         If f uses a traced value that another differentiation has left behind.
 
@@ -311,6 +313,13 @@ def pullback(f, /, *args, **kwargs):
     back : callable
         ``back(cotangent)``, with a cotangent of the structure of the value, is the vector-Jacobian product: the
         gradient for one argument, a tuple for several. It may be called again; the tape lives as long as it does.
+
+    Raises
+    ------
+    InputError
+        If an argument is boolean, or f returns an object without numbers.
+    OptionError
+        If the cotangent given to `back` has not the structure of the value.
 
     Examples
     --------

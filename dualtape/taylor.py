@@ -200,7 +200,9 @@ def taylor(f, /, *args, **kwargs):
     Raises
     ------
     InputError
-        If `order` is no natural number, or x or the result is no number.
+        If `order` is no integer, or x or the result is no number.
+    OptionError
+        If `order` is negative.
 
     Notes
     -----

@@ -41,7 +41,9 @@ def check_derivatives(f, *args, order=2, modes=("forward", "reverse"), rtol=1e-5
     DerivativeMismatchError
         If two results disagree. The message names the worst entry, what was computed and what was expected.
     InputError
-        If an argument is wrong.
+        If an argument cannot be differentiated.
+    OptionError
+        If `order` or `modes` is wrong.
 
     Examples
     --------

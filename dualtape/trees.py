@@ -18,7 +18,7 @@ from dualtape.core import traced
 from dualtape.core.array import Array
 from dualtape.core.traced import Traced
 from dualtape.core.values import level_of, plain_of
-from dualtape.errors import InputError, OptionError, numbers_hint
+from dualtape.errors import InputError, OptionError, numbers_hint, unknown_result
 
 __all__ = [
     "Leaves", "array_of", "coerce", "elements", "flatten", "is_array", "is_boxed", "map_leaves", "object_array",
@@ -225,6 +225,8 @@ class Leaves:
             self.counts.append(self._take(leaf))
         strangers = [x for x, n in zip(self.leaves, self.counts, strict=True) if n is None]
         if len(strangers) == len(self.leaves) and not all(isinstance(x, (str, bytes)) for x in strangers):
+            if name == "the result":
+                raise unknown_result(type(structure))
             raise InputError(
                 f"{name} is of type {type(structure).__name__!r}, in which there are no numbers that dualtape can see. "
                 "Pass numbers, arrays, tuples, lists, dicts, namedtuples or dataclasses of them, register the class "

@@ -59,6 +59,7 @@ MISTAKES = {
     ),
     "an escaped value": (lambda: leaked() + 1.0, RuntimeError, ("ended", "outlive")),
     "a ufunc without a rule": (lambda: dt.gradient(lambda x: np.nextafter(x, 2.0), 1.0), TypeError, ("nextafter",)),
+    "complex output of a float": (lambda: dt.gradient(lambda x: 1j * x, 1.0), TypeError, ("complex", "z.real")),
     "complex output": (lambda: dt.gradient(lambda z: z * z, 1j), TypeError, ("complex", "real")),
 }
 

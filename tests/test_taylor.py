@@ -171,3 +171,17 @@ def test_complex_points():
 
 def test_keyword_arguments_and_the_missing_point():
     assert dt.taylor(lambda x: x * x)(3.0, 2) == [9.0, 6.0, 2.0]
+
+
+ARRAYS = {
+    "made": lambda t: dt.array([t, t * t]).sum(),
+    "stored": lambda t: dt.zeros(2).__setitem__(0, t),
+    "plain array": lambda t: (dt.ones(2) * t).sum(),
+    "inside a gradient": lambda t: dt.gradient(lambda a: (a * t).sum())(np.ones(2))[0],
+}
+
+
+@pytest.mark.parametrize("program", ARRAYS.values(), ids=ARRAYS)
+def test_series_do_not_go_into_arrays_and_say_so(program):
+    with pytest.raises(dt.NoRuleError, match=r"dt\.taylor .* dt\.derivative"):
+        dt.taylor(program, 1.0, 2)

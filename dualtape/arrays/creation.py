@@ -16,11 +16,17 @@ def array(x, dtype=None):
     x : array_like
         Numbers, traced values, arrays, and nested sequences of them.
     dtype : dtype, optional
+        As of ``np.array``. Integers are plain, as those of ``x.astype(int)``.
 
     Returns
     -------
     Array, DualArray or VarArray
         A copy. Traced values may be assigned to its elements.
+
+    Raises
+    ------
+    InputError
+        If `x` holds anything but numbers.
 
     Examples
     --------
@@ -57,12 +63,38 @@ def zeros(shape, dtype=float):
 
 
 def ones(shape, dtype=float):
-    """Ones, into which traced values may be assigned: as `zeros`."""
+    """Ones, into which traced values may be assigned.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+    dtype : dtype, optional
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> import dualtape as dt
+    >>> dt.ones(2)
+    Array([1., 1.])
+    """
     return plain_array(np.ones(shape, dtype=dtype), True)
 
 
 def empty(shape, dtype=float):
-    """An array whose elements are to be assigned; they are zero until then: as `zeros`."""
+    """An array whose elements are to be assigned. They are zero until then.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+    dtype : dtype, optional
+
+    Returns
+    -------
+    Array
+    """
     return zeros(shape, dtype)
 
 
@@ -78,6 +110,12 @@ def full(shape, fill_value, dtype=None):
     Returns
     -------
     Array
+
+    Examples
+    --------
+    >>> import dualtape as dt
+    >>> dt.derivative(lambda x: dt.full(2, x).sum(), 1.0)
+    2.0
     """
     if dtype is None:
         plain = np.asarray(plain_of(fill_value))

@@ -15,7 +15,6 @@ from dualtape.boxed.backends import backend_of, copied, is_foreign, kind_of, mix
 from dualtape.core.dual import make_dual
 from dualtape.core.traced import Traced
 from dualtape.core.values import primal_at, tangents_at, tape_of
-from dualtape.errors import NoRuleError, user_line
 
 __all__ = ["apply", "apply_linear", "array_of", "item", "unbroadcast"]
 
@@ -61,13 +60,7 @@ def _lift(x, near):
     value = array_of(primal_at(level, x), near)
     tape = tape_of(x)
     if tape is None:
-        tangents = tangents_at(level, x)
-        if tangents is None:
-            raise NoRuleError(
-                f"{user_line()}: the series of dt.taylor do not go into arrays of other libraries than NumPy. Nest "
-                "dt.derivative instead."
-            )
-        tangents = [array_of(t, near) for t in tangents]
+        tangents = [array_of(t, near) for t in tangents_at(level, x)]
         return boxed(value, level, tangents=tangents)
     var = tape.append((-1, [x._index], [None], lambda bar: [item(bar)]), value)  # to the host, where x is
     return boxed(value, level, var)

@@ -446,6 +446,8 @@ cdef class VarArray(Array):
     ----------
     value : ndarray
         The primal, a copy.
+    tape : Tape
+        Where the array is recorded.
     shape, ndim, size, dtype, T, ...
         As of ndarray.
     """

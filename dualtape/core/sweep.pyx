@@ -25,7 +25,7 @@ from dualtape.core.adjoint import adjoint_view
 from dualtape.core.assign import leaf_array, leaf_of_scalars
 from dualtape.core.hooks import HOOKS
 from dualtape.core.strict import is_strict
-from dualtape.errors import InputError, escaped, no_memory, not_scalar
+from dualtape.errors import InputError, complex_result, escaped, no_memory, not_scalar
 
 cnp.import_array()
 
@@ -306,8 +306,10 @@ def value_and_gradient_of_float(f, double x):
         if type(out) is not Var or (<Var>out).owner != <PyObject *>tape or tape.boxed or tape.t.arrays:
             kind = type(out)
             out = own_output(tape, out)
-            if out is None or has_complex_core(out):
+            if out is None:
                 raise not_scalar(kind)
+            if has_complex_core(out):
+                raise complex_result()
             if not isinstance(out, Var) or (<Var>out).owner != <PyObject *>tape:
                 if isinstance(out, (np.ndarray, View)) and out.ndim == 0:
                     if isinstance(out, View) and (<View>out).store.tape is tape:

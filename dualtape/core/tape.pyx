@@ -312,8 +312,24 @@ cdef class Tape:
         return self.box(DT_CALL, len(self.records) - 1, value)
 
     def gradient(self, output, inputs):
-        """The gradient of a recorded result: a list of its derivatives with respect to `inputs`, Vars of this tape. The
-        output is a Var of this tape, or a plain number, which depends on nothing."""
+        """The gradient of a recorded result.
+
+        Parameters
+        ----------
+        output : Var or number
+            A result on this tape; a plain number depends on nothing.
+        inputs : sequence of Var
+            With respect to which Vars of this tape.
+
+        Returns
+        -------
+        list
+
+        Raises
+        ------
+        InputError
+            If one of them is no Var of this tape.
+        """
         from dualtape.core.sweep import adjoints  # above this module
 
         if not isinstance(output, Traced) and as_number(output) is not None:

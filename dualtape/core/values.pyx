@@ -16,7 +16,7 @@ from dualtape.core.view cimport (
 
 from dualtape.core.dual import make_dual
 from dualtape.core.hooks import HOOKS
-from dualtape.errors import masked_operand
+from dualtape.errors import masked_operand, no_series
 
 cnp.import_array()
 
@@ -88,8 +88,11 @@ cpdef object tangents_at(unsigned long long level, object x):
         if (<View>x).store.level != level:
             return None
         return [None if t is None else view_of(t, <View>x) for t in (<View>x).store.tangents]
-    if isinstance(x, Dual) and (<Traced>x).level == level:
-        return list(x.partials)
+    if isinstance(x, Traced) and (<Traced>x).level == level:
+        if isinstance(x, Dual):
+            return list(x.partials)
+        if not isinstance(x, Var):
+            raise no_series()
     return None
 
 

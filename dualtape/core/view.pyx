@@ -19,7 +19,7 @@ from dualtape.core.levels cimport is_live
 from dualtape.core.tape cimport DT_INPUT, DT_STATE_CLOSED, Tape, Var, append_node
 from dualtape.core.traced cimport Traced
 
-from dualtape.errors import escaped
+from dualtape.errors import escaped, no_series
 
 cnp.import_array()
 
@@ -120,8 +120,10 @@ cdef int raise_level(Storage s, object like) except -1:
         level = (<Traced>like).level
         if isinstance(like, Var):
             tape = like.tape
-        else:
+        elif hasattr(like, "partials"):
             width = len(like.partials)
+        else:
+            raise no_series()
     if level <= s.level:
         return 0
     if s.level != 0:
