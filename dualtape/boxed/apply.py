@@ -35,7 +35,8 @@ def array_of(x, near):
         raise mixed(x, near)
     xp = namespace_of(near)
     if not isinstance(x, Traced) or level_of(x) == 0:
-        return xp.asarray(_plain_number(x), dtype=_dtype_for(_plain_number(x), near), device=near.device)
+        x = _plain_number(x)
+        return xp.full((), x, dtype=_dtype_for(x, near), device=near.device)  # filled on the device, not copied to it
     return _lift(x, near)
 
 

@@ -116,6 +116,10 @@ class Backend:
         """The only element of an array, as a number of Python's own."""
         return complex(x) if kind_of(x) == "c" else float(x)
 
+    def counts(self, x):
+        """Numbers of repetitions as the library's ``repeat`` takes them."""
+        return x
+
     def scatter(self, x, key, shape):
         """Zeros of a shape with `x` added at an index, element by element."""
         if hasattr(x, "at"):
@@ -203,6 +207,9 @@ class CuPy(Backend):
 
     def number(self, x):
         return x.item()
+
+    def counts(self, x):
+        return x.tolist() if is_foreign(x) else x  # CuPy's repeat reads them on the host
 
     def scatter(self, x, key, shape):
         import cupy

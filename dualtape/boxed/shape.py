@@ -277,7 +277,8 @@ def repeat(x, repeats, axis=None):
     near = plain(x)
     xp = namespace_of(near)
     if not isinstance(repeats, int):
-        places = xp.repeat(xp.arange(near.shape[axis], device=near.device), plain(repeats))
+        counts = backend_of(near).counts(plain(repeats))
+        places = xp.repeat(xp.arange(near.shape[axis], device=near.device), counts)
         from dualtape.boxed.indexing import take
 
         return take(x, places, axis=axis)

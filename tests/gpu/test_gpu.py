@@ -54,7 +54,7 @@ def test_kernels(name, k, dtype):
     np.testing.assert_allclose(result, exact, rtol=tolerance, atol=tolerance * np.abs(exact).max())
 
 
-def test_numbers_stay_on_the_device(monkeypatch):
+def test_numbers_stay_on_the_device():
     x = cp.asarray(np.random.default_rng(0).normal(size=(40, 40)))
 
     def f(x):
@@ -64,13 +64,8 @@ def test_numbers_stay_on_the_device(monkeypatch):
 
     expected = cp.asnumpy(dt.gradient(f)(x))
 
-    def refuse(*args, **options):
-        raise AssertionError("elements were copied to the host")
-
-    monkeypatch.setattr(cp, "asnumpy", refuse)
-    monkeypatch.setattr(cp.cuda.MemoryPointer, "copy_to_host", refuse, raising=False)
-    slope = dt.gradient(f)(x)
-    monkeypatch.undo()
+    with pytest.importorskip("cupyx").allow_synchronize(False):  # a copy to the host raises
+        slope = dt.gradient(f)(x)
     np.testing.assert_allclose(cp.asnumpy(slope), expected)
 
 
