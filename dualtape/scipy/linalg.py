@@ -190,7 +190,7 @@ def _cholesky(a, lower, check_finite):
 
 @instead_of(scipy.linalg.cho_factor)
 def cho_factor(a, lower=False, overwrite_a=False, check_finite=True):
-    """`scipy.linalg.cho_factor`: the other triangle holds what it held in `a`."""
+    """`scipy.linalg.cho_factor`: the other triangle holds what it held in `a`, as up to SciPy 1.17."""
     x = square(as_array(a))
     other = np.triu(x, 1) if lower else np.tril(x, -1)
     return _cholesky(x, lower, check_finite) + other, lower
