@@ -16,7 +16,7 @@ from time import process_time
 import numpy as np
 
 import dualtape as dt
-from dualtape.core import kernels, traced
+from dualtape.core import kernels, loops, traced
 from dualtape.rules.table import RULES
 
 __all__ = ["main"]
@@ -60,7 +60,8 @@ def processor():
         found = " ".join(name for name in __cpu_dispatch__ if __cpu_features__.get(name)) or "baseline"
     except ImportError:  # a private name of NumPy's
         found = "unknown"
-    return f"{machine}; dualtape: portable ({baseline.get(machine, 'baseline')}); NumPy: {found}"
+    vectors = ", array loops by AVX2 or AVX-512" if loops.has_vectors() else ""
+    return f"{machine}; dualtape: portable ({baseline.get(machine, 'baseline')}){vectors}; NumPy: {found}"
 
 
 def gpu():

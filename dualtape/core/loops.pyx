@@ -94,6 +94,11 @@ def _find_loops():
 _find_loops()
 
 
+def has_vectors():
+    """Whether loops for the processor's longer vectors are used: AVX2, and AVX-512 where it has that."""
+    return bool(dt_circular_serves())
+
+
 cdef void compute(int row, int kind, int out_kind, int arity, Py_ssize_t n, char *const *x, const Py_ssize_t *step,
                   char *out, Py_ssize_t out_step) noexcept:
     """A row along one axis. Steps count numbers of the kind."""
