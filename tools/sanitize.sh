@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Run tests with the compiled core under AddressSanitizer and UndefinedBehaviorSanitizer (gcc, Linux).
 #
-#   bash tools/sanitize.sh                  the tests that exercise the core
+#   bash tools/sanitize.sh                  all tests that run compiled code
+#   bash tools/sanitize.sh --core           a few minutes of them, those that look for trouble in the core
 #   bash tools/sanitize.sh tests -k hessian any arguments of pytest
 #
 # Works in a copy of the tree and an environment of its own; PYTHON names an interpreter to use instead, which
@@ -42,11 +43,18 @@ export LD_PRELOAD=$("$CC" -print-file-name=libasan.so):$("$CC" -print-file-name=
 export PYTHONMALLOC=malloc PYTHONPATH=$TREE
 export ASAN_OPTIONS=detect_leaks=0:halt_on_error=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-if [ $# -eq 0 ]; then
-    # All but the tests that run no compiled code of ours, and those that measure or limit the memory of the
-    # process: the sanitizer keeps freed memory for a while, to see whether anyone still uses it.
+# Those that measure or limit the memory of the process are left out: the sanitizer keeps freed memory for a while, to
+# see whether anyone still uses it.
+QUIET="not out_of_memory and not without_memory and not grows_over and not goes_back and not is_bounded"
+if [ "$*" = --core ]; then
+    export DUALTAPE_PROGRAMS=${DUALTAPE_PROGRAMS:-60}
+    set -- -q -k "$QUIET" tests/test_{derivative,dual,escape,gradient,hessian,jacobian,memory,nesting,threads,var}.py \
+        tests/arrays/test_{aliasing,failures,joins,lanes,memory,mixed_levels,mutation_views}.py \
+        tests/arrays/test_{random_programs,sine_and_cosine,wide_programs}.py
+elif [ $# -eq 0 ]; then
+    # All but the tests that run no compiled code of ours, and those that measure memory.
     set -- -q tests --ignore=tests/rules --ignore=tests/examples \
         --ignore=tests/test_stubs.py --ignore=tests/test_layers.py \
-        -k "not out_of_memory and not without_memory and not grows_over and not goes_back and not is_bounded"
+        -k "$QUIET"
 fi
 "$PYTHON" -m pytest -p no:cacheprovider "$@"
