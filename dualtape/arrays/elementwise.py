@@ -61,13 +61,7 @@ def value(row, *args):
 def _reads(row):
     """Which operands the slopes of a row read, and whether they read the result."""
     rule = RULES[row]
-    names = {
-        n.id
-        for text in rule.partials
-        if text
-        for n in ast.walk(parse(text, (*rule.args, "out"), BY_NAME))
-        if isinstance(n, ast.Name)
-    }
+    names = bind.read_by_partials(rule)
     return tuple(k for k, name in enumerate(rule.args) if name in names) + (("out",) if "out" in names else ())
 
 

@@ -1,6 +1,5 @@
 """The rows of the rule table on arrays of other libraries."""
 
-import ast
 import functools
 import operator as python
 
@@ -14,7 +13,6 @@ from dualtape.core.strict import is_strict
 from dualtape.core.traced import ROWS, Traced, apply_row
 from dualtape.errors import NoRuleError, user_line
 from dualtape.rules import bind
-from dualtape.rules.grammar import parse
 from dualtape.rules.table import ALIASES, BY_NAME, RULES
 
 __all__ = ["abs_", "elementwise", "functions", "inplace", "operator", "times", "where"]
@@ -105,20 +103,6 @@ def _is_complex(x):
     return kind_of(x) == "c" if is_any_array(x) else isinstance(x, complex)
 
 
-@functools.cache
-def _reads(name):
-    """Which operands the slopes of a row read."""
-    rule = BY_NAME[name]
-    read = {
-        n.id
-        for text in rule.partials
-        if text
-        for n in ast.walk(parse(text, (*rule.args, "out"), BY_NAME))
-        if isinstance(n, ast.Name)
-    }
-    return tuple(k for k, arg in enumerate(rule.args) if arg in read)
-
-
 _LINEAR = {"add": (1, 1), "sub": (1, -1), "neg": (-1,), "pos": (1,)}
 
 
@@ -144,6 +128,8 @@ def times(bar, factor):
 def elementwise(name, *args):
     """A row at arrays and numbers of any level, broadcast against one another."""
     rule = BY_NAME[name]
+    if len(args) != rule.arity:
+        raise TypeError(f"{name}() takes {rule.arity} arguments ({len(args)} given)")
     near = like(args)
     for x in args:
         if is_host_array(x):
@@ -199,13 +185,13 @@ def elementwise(name, *args):
             fused = times(bar, d)
         return unbroadcast(fused, plain(xs[k]).shape)
 
-    reads = _reads(name)
+    reads = bind.read_by_partials(rule)
     return apply(
         function,
         arrays,
         lambda k, t, out, *xs: times(t, slope(name, places[k], whole(xs), out)),
         vjp,
-        reads=tuple(k for k, place in enumerate(places) if place in reads),
+        reads=tuple(k for k, place in enumerate(places) if rule.args[place] in reads),
     )
 
 

@@ -12,6 +12,7 @@ from dualtape.boxed import (
     fourier,
     indexing,
     linalg,
+    norms,
     reductions,
     results,
     shape,
@@ -243,7 +244,7 @@ def kernel(kernel, args, kwargs):
     return _by_name(own, args[:inputs], kwargs)
 
 
-for part in (elementwise, shape, indexing, reductions, linalg, determinants, results, einsum, fourier):
+for part in (elementwise, shape, indexing, reductions, linalg, norms, determinants, results, einsum, fourier):
     FUNCTIONS.update(part.functions())
 FUNCTIONS.update(
     operator=elementwise.operator,

@@ -9,9 +9,9 @@ import math
 from dualtape.boxed.apply import apply, like, unbroadcast
 from dualtape.boxed.array import is_any_array, is_host_array, level_of, plain
 from dualtape.boxed.backends import backend_of, kind_of, mixed, namespace_of, precision_of
-from dualtape.boxed.elementwise import elementwise, where
+from dualtape.boxed.elementwise import where
 from dualtape.boxed.indexing import diag_matrix, diagonal, tri
-from dualtape.boxed.reductions import max_, min_, sum_
+from dualtape.boxed.reductions import sum_
 from dualtape.boxed.repeated import warn_of_equal
 from dualtape.boxed.shape import (
     axes_of,
@@ -455,64 +455,13 @@ def matrix_power(a, n, /):
     return out
 
 
-def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
-    """Norms of vectors, with derivative 0 at 0."""
-    axes = axes_of(x, axis)
-    size = elementwise("abs", x)
-    if ord == float("inf"):
-        return max_(size, axes, keepdims)
-    if ord == -float("inf"):
-        return min_(size, axes, keepdims)
-    if ord == 0:
-        near = plain(x)
-        xp = namespace_of(near)
-        return xp.sum(xp.astype(near != 0, plain(size).dtype), axis=axes, keepdims=keepdims)
-    if ord == 1:
-        return sum_(size, axes, keepdims=keepdims)
-    if ord == 2:
-        return elementwise("sqrt", sum_(size * size, axes, keepdims=keepdims))
-    total = sum_(elementwise("pow", size, float(ord)), axes, keepdims=keepdims)
-    zero = plain(total) == 0
-    return where(zero, 0.0, elementwise("pow", where(zero, 1.0, total), 1.0 / ord))
-
-
-def matrix_norm(x, /, *, keepdims=False, ord="fro"):
-    """Norms of matrices."""
-    if ord in ("fro", None):
-        return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
-    if ord == "nuc":
-        out = sum_(svdvals(x), -1)
-    elif ord in (2, -2):
-        out = (max_ if ord == 2 else min_)(svdvals(x), -1)
-    elif ord in (1, -1, float("inf"), -float("inf")):
-        lines = sum_(elementwise("abs", x), -2 if abs(ord) == 1 else -1)
-        out = (max_ if ord > 0 else min_)(lines, -1)
-    else:
-        raise ValueError(f"invalid norm order {ord!r} for matrices")
-    return out[..., None, None] if keepdims else out
-
-
-def norm(x, ord=None, axis=None, keepdims=False):
-    """Norms of vectors or matrices, as NumPy's function of that name."""
-    if axis is None and (ord is None or len(x.shape) == 1):
-        out = vector_norm(reshape(x, (-1,)), ord=2 if ord is None else ord)
-        return reshape(out, (1,) * len(x.shape)) if keepdims else out
-    axes = axes_of(x, axis)
-    if len(axes) == 1:
-        return vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
-    out = matrix_norm(moveaxis(x, axes, (-2, -1)), ord="fro" if ord is None else ord)
-    return reshape(out, tuple(1 if k in axes else n for k, n in enumerate(x.shape))) if keepdims else out
-
-
 def functions():
     """The functions of this file, by the names that libraries have for them."""
     both = {"matmul": matmul, "tensordot": tensordot, "vecdot": vecdot}
     inner = {
         "outer": outer, "cross": cross, "trace": trace, "inv": inv, "solve": solve,
         "cholesky": cholesky, "eigvalsh": eigvalsh, "svdvals": svdvals,
-        "pinv": pinv, "matrix_power": matrix_power, "vector_norm": vector_norm,
-        "matrix_norm": matrix_norm,
-        "norm": norm, "matrix_transpose": matrix_transpose,
+        "pinv": pinv, "matrix_power": matrix_power, "matrix_transpose": matrix_transpose,
     }  # fmt: skip
     outside = {"dot": dot, "outer": outer, "kron": kron, "cross": cross}
     return both | outside | {f"linalg.{name}": f for name, f in (both | inner).items()}

@@ -12,7 +12,16 @@ from .grammar import parse
 from .rule import CONSTANTS
 from .table import BY_NAME
 
-__all__ = ["functions", "on_arrays", "on_floats", "partial", "set_functions", "text_function", "value"]
+__all__ = [
+    "functions",
+    "on_arrays",
+    "on_floats",
+    "partial",
+    "read_by_partials",
+    "set_functions",
+    "text_function",
+    "value",
+]
 
 functions: dict = {}
 """The registered function of each row, by name; they take numbers of any kind."""
@@ -86,6 +95,24 @@ def partial(rule, i):
     if rule.partials[i] is None:
         raise TypeError(f"{rule.name}() has no derivative with respect to {rule.args[i]}")
     return text_function(rule.partials[i], (*rule.args, "out"), f"{rule.name}_d{rule.args[i]}")
+
+
+@functools.cache
+def read_by_partials(rule):
+    """The names of the arguments, and ``out``, that the first partials of a row read.
+
+    Parameters
+    ----------
+    rule : Rule
+        The row.
+
+    Returns
+    -------
+    frozenset of str
+    """
+    names = (*rule.args, "out")
+    trees = [parse(text, names, BY_NAME) for text in rule.partials if text]
+    return frozenset(n.id for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Name)) & set(names)
 
 
 def text_function(text, names, title):

@@ -34,8 +34,8 @@ def _adjoint(a, hermitian=False):
     adjoint = a.H
     try:
         adjoint.matvec(np.zeros(adjoint.shape[1]))
-    except (TypeError, NotImplementedError):
-        raise no_rule("a solver with a LinearOperator without rmatvec=, in reverse mode,") from None
+    except (TypeError, NotImplementedError) as error:  # what SciPy raises where there is no rmatvec
+        raise no_rule("a solver with a LinearOperator without rmatvec=, in reverse mode,") from error
     return adjoint
 
 
