@@ -135,10 +135,15 @@ def text_function(text, names, title):
     # Of a function of several arguments some may be plain ints, which the functions would take for floats.
     lifted = frozenset(names) - {"out"} if len(frozenset(names) - {"out"}) > 1 else frozenset()
     tree = _ToPython(lifted).visit(parse(text, names, BY_NAME))
-    arguments = ast.arguments([], [ast.arg(name) for name in ("_leaf", *names)], None, [], [], None, [])
-    body = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, tree)))
     # The table of functions itself is at hand in the code, so that functions may be registered later.
-    function = eval(compile(body, f"<rule {title}>", "eval"), {"_functions": functions})
+    return _function(tree, ("_leaf", *names), title, {"_functions": functions})
+
+
+def _function(tree, names, title, scope):
+    """A Python function from the expression that it gives."""
+    arguments = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
+    body = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, tree)))
+    function = eval(compile(body, f"<rule {title}>", "eval"), scope)
     function.__name__ = function.__qualname__ = title
     return function
 
@@ -163,9 +168,7 @@ def on_arrays(text, names, call, where):
         ``f(*values)``.
     """
     tree = _ToArrays().visit(parse(text, names, BY_NAME))
-    arguments = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
-    body = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, tree)))
-    return eval(compile(body, f"<rule {text}>", "eval"), {"_call": call, "_where": where, **CONSTANTS})
+    return _function(tree, names, text, {"_call": call, "_where": where, **CONSTANTS})
 
 
 class _ToArrays(ast.NodeTransformer):
